@@ -1,0 +1,47 @@
+// Linux calls that Swift's Glibc module lacks, or imports badly (variadic, packed or macro).
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/// One readiness event: the registration's 64-bit token and the EPOLL* bits.
+typedef struct {
+  uint64_t token;
+  uint32_t events;
+} pm_event;
+
+enum { PM_READ = 0x001, PM_WRITE = 0x004, PM_ERROR = 0x008, PM_HANGUP = 0x010, PM_PEER_CLOSED = 0x2000 };
+
+int pm_epoll_create(void);
+/// op: 1 add, 2 remove, 3 change.
+int pm_epoll_control(int epoll, int op, int fd, uint32_t events, uint64_t token);
+/// Waits at most `timeout_ns` nanoseconds (negative: for ever); EINTR counts as no event.
+int pm_epoll_wait(int epoll, pm_event *events, int capacity, int64_t timeout_ns);
+
+int pm_eventfd(void);
+/// Opens a non-blocking listening socket with SO_REUSEADDR and SO_REUSEPORT; host is a literal address. Returns the
+/// descriptor or -errno.
+int pm_listen(const char *host, uint16_t port, int backlog);
+/// The port that a listening socket got.
+int pm_local_port(int fd);
+/// Accepts without blocking, close-on-exec and TCP_NODELAY set. Returns the descriptor or -errno.
+int pm_accept(int fd);
+void pm_close(int fd);
+ssize_t pm_read(int fd, void *into, size_t count);
+ssize_t pm_write(int fd, const void *from, size_t count);
+/// Ends a connection with a reset instead of a FIN.
+void pm_shutdown_write(int fd);
+void pm_reset_close(int fd);
+/// Keep-alive probes (5 s, 3 probes) and TCP_USER_TIMEOUT 10 s: a peer that vanished without a FIN is noticed.
+void pm_watch_peer(int fd);
+int pm_open_append(const char *path);
+int pm_lock_file(int fd);
+uint64_t pm_monotonic_ns(void);
+uint64_t pm_wall_ns(void);
+const void *pm_find(const void *in, size_t count, const void *what, size_t what_count);
+/// Sets the nice value of the calling thread alone.
+int pm_thread_nice(int value);
+int pm_name_thread(const char *name);
+/// Resolves a name to numeric addresses (blocking; never on a loop): writes up to `capacity` texts of 64 bytes.
+/// Returns how many, or -1 with a static error text in *error.
+int pm_resolve(const char *host, char (*into)[64], int capacity, const char **error);

@@ -1,0 +1,148 @@
+import CLinux
+import Loop
+
+/// The HTTP/1.1 server of one loop: its listener, its connections, and the round's writes. Belongs to one loop.
+public final class Server: PollTarget, TimerTarget {
+  public let loop: EventLoop
+  public let limits: ServerLimits
+  let handler: any RequestHandler
+  private let listener: Int32
+  private var registration: Registration?
+  private var restTimer = -1
+  private var dirty: ContiguousArray<Connection> = []
+  private var resumable: ContiguousArray<Connection> = []
+  private var open: [ObjectIdentifier: Connection] = [:]
+  var bodyBytes = 0
+  /// Answers whether records up to a mark are durable; terminal bytes wait for it.
+  private let isDurable: () -> Bool
+  /// Set when the process drains: responses then carry `Connection: close`.
+  public private(set) var isDraining = false
+
+  /// The port that the listener got.
+  public let port: Int
+
+  /// Connections accepted so far, and open now.
+  public private(set) var accepted: UInt64 = 0
+  public var connectionCount: Int { open.count }
+
+  /// Listens on a literal address.
+  ///
+  /// - Parameter isDurable: false holds back every response end until it answers true.
+  /// - Throws: `SystemError`, for example when the port is taken.
+  public init(
+    loop: EventLoop, host: String, port: UInt16, limits: ServerLimits = ServerLimits(), handler: any RequestHandler,
+    isDurable: @escaping () -> Bool = { true }
+  ) throws(SystemError) {
+    self.loop = loop
+    self.limits = limits
+    self.handler = handler
+    self.isDurable = isDurable
+    listener = pm_listen(host, port, 4096)
+    if listener < 0 { throw SystemError(call: "listen on \(host):\(port)", code: -listener) }
+    self.port = Int(pm_local_port(listener))
+    restTimer = loop.addTimer(self)
+    registration = loop.add(listener, interest: .read, target: self)
+  }
+
+  // MARK: - Accepting
+
+  public func ready(_ readiness: Readiness) {
+    for _ in 0..<64 {
+      if open.count >= limits.connections { return rest() }
+      let descriptor = pm_accept(listener)
+      if descriptor < 0 {
+        // EMFILE, ENFILE, ENOBUFS, ENOMEM: nothing to accept with; a level-triggered listener would spin.
+        if [24, 23, 105, 12].contains(-descriptor) { rest() }
+        return
+      }
+      accepted &+= 1
+      let connection = Connection(server: self, descriptor: descriptor)
+      if connection.start() { open[ObjectIdentifier(connection)] = connection }
+    }
+  }
+
+  private func rest() {
+    guard let registration else { return }
+    loop.change(registration, interest: [])
+    loop.arm(restTimer, at: loop.now + 100_000_000)
+  }
+
+  public func timerFired(now: UInt64) {
+    guard let registration else { return }
+    loop.change(registration, interest: .read)
+  }
+
+  /// Stops accepting; running exchanges go on.
+  public func drain() {
+    isDraining = true
+    guard let registration else { return }
+    loop.remove(registration)
+    pm_close(listener)
+    self.registration = nil
+    for connection in open.values where connection.isIdle { connection.close() }
+  }
+
+  // MARK: - The round
+
+  func markDirty(_ connection: Connection) {
+    if connection.isDirty { return }
+    connection.isDirty = true
+    dirty.append(connection)
+  }
+
+  func markResumable(_ connection: Connection) { resumable.append(connection) }
+
+  func forget(_ connection: Connection) { open[ObjectIdentifier(connection)] = nil }
+
+  /// Parses requests that were pipelined behind an answered one.
+  public func resumePipelined() {
+    guard !resumable.isEmpty else { return }
+    let ready = resumable
+    resumable.removeAll(keepingCapacity: true)
+    for connection in ready { connection.parsePipelined() }
+  }
+
+  /// Writes what the round has put together: one write per connection.
+  ///
+  /// - Returns: true when some response end still waits for its record to be durable.
+  public func flush() -> Bool {
+    var held: ContiguousArray<Connection> = []
+    var index = 0
+    while index < dirty.count {
+      let connection = dirty[index]
+      index += 1
+      if connection.needsDurability {
+        if !isDurable() {
+          held.append(connection)
+          continue
+        }
+        connection.needsDurability = false
+      }
+      connection.isDirty = false
+      connection.flush()
+    }
+    dirty.removeAll(keepingCapacity: true)
+    dirty.append(contentsOf: held)
+    return !held.isEmpty
+  }
+
+  /// Whether pipelined requests wait to be parsed.
+  public var hasResumable: Bool { !resumable.isEmpty }
+
+  /// Closes everything at once.
+  public func closeAll() {
+    for connection in open.values { connection.close() }
+  }
+
+  /// `Date:` for responses (RFC 9110 section 5.6.7), made once a second.
+  var dateField: [UInt8] {
+    let second = loop.wallMilliseconds / 1000
+    if second != dateSecond {
+      dateSecond = second
+      dateText = HTTPDate.field(unixSeconds: second)
+    }
+    return dateText
+  }
+  private var dateSecond: Int64 = -1
+  private var dateText: [UInt8] = []
+}
