@@ -109,7 +109,10 @@ enum FileSystem {
     guard unlink(path) == 0 || errno == ENOENT else { throw JournalError("remove", path) }
   }
 
+  /// Removes an empty folder; one with files of others in it stays.
   static func removeFolder(_ path: String) throws(JournalError) {
-    guard rmdir(path) == 0 || errno == ENOENT else { throw JournalError("remove", path) }
+    guard rmdir(path) == 0 || errno == ENOENT || errno == ENOTEMPTY || errno == EEXIST else {
+      throw JournalError("remove", path)
+    }
   }
 }
