@@ -1,0 +1,54 @@
+/// What routing needs of a request body. Offsets point into the body that was scanned.
+public struct RequestScan: Sendable, Equatable {
+  /// `n` times the number of prompts may be this much at most.
+  public static let choiceLimit = 2048
+
+  /// The member `stream_options` as the client sent it.
+  public enum StreamOptions: Sendable, Equatable {
+    /// An object and its `include_usage`.
+    public struct Object: Sendable, Equatable {
+      /// The whole value, braces included.
+      public internal(set) var range: Range<Int>
+      public internal(set) var isEmpty = true
+      /// Where the value of `include_usage` stands.
+      public internal(set) var includeUsage: Range<Int>?
+      public internal(set) var asksUsage = false
+
+      init(range: Range<Int>) { self.range = range }
+    }
+
+    case absent
+    case null(Range<Int>)
+    case object(Object)
+  }
+
+  public let kind: RequestKind
+  /// The model's name, unescaped, in UTF-8; never empty.
+  public internal(set) var modelName: [UInt8] = []
+  /// Where the model's name stands, quotes included.
+  public internal(set) var modelRange = 0..<0
+  /// Whether the answer is asked for as events.
+  public internal(set) var stream = false
+  public internal(set) var streamRange: Range<Int>?
+  public internal(set) var streamOptions = StreamOptions.absent
+  /// How many choices the answer will have: `n` for each prompt.
+  public internal(set) var choiceCount = 1
+  /// `max_completion_tokens`, or else `max_tokens`.
+  public internal(set) var maxOutputTokens: Int?
+  /// Whether `tools` is an array that is not empty.
+  public internal(set) var hasTools = false
+  /// The offset behind the body's opening brace.
+  public let afterBrace: Int
+  public let bodyLength: Int
+
+  init(kind: RequestKind, afterBrace: Int, bodyLength: Int) {
+    self.kind = kind
+    self.afterBrace = afterBrace
+    self.bodyLength = bodyLength
+  }
+
+  /// Whether the client asked for usage in a chunk of its own at the end of the stream.
+  public var includeUsage: Bool {
+    if case .object(let object) = streamOptions { object.asksUsage } else { false }
+  }
+}

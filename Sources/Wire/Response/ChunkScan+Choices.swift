@@ -1,0 +1,87 @@
+extension ChunkScan {
+  /// Reads `choices`: of each its index, whether it got content, and whether it ended.
+  mutating func readChoices(_ cursor: inout JSONCursor) throws(JSONFault) {
+    choiceCount = nil
+    contentChoices = 0
+    finishReason = nil
+    seen = ChoiceSet()
+    finished = ChoiceSet()
+    guard try cursor.peek() == UInt8(ascii: "[") else {
+      let position = cursor.position
+      guard try cursor.value().kind == .null else { throw JSONFault(.unexpectedShape, at: position) }
+      return
+    }
+    choiceCount = 0
+    guard try cursor.openArray() else { return }
+    var count = 0
+    repeat {
+      try readChoice(&cursor, place: count)
+      count += 1
+    } while try cursor.hasNextElement()
+    choiceCount = count
+  }
+
+  private mutating func readChoice(_ cursor: inout JSONCursor, place: Int) throws(JSONFault) {
+    guard try cursor.peek() == UInt8(ascii: "{") else { throw JSONFault(.unexpectedShape, at: cursor.position) }
+    var index = place
+    var hasContent = false
+    var reason: FinishReason?
+    if try cursor.openObject() {
+      repeat {
+        let key = try cursor.key()
+        if cursor.matches(key, "delta") || cursor.matches(key, "message") {
+          if try readDelta(&cursor) { hasContent = true }
+        } else if cursor.matches(key, "index") {
+          let (kind, range) = try cursor.value()
+          guard kind == .number, let value = cursor.bytes.wholeNumber(range), value < ChoiceSet.limit else {
+            throw JSONFault(.unexpectedShape, at: range.lowerBound)
+          }
+          index = Int(value)
+        } else if cursor.matches(key, "finish_reason") {
+          reason = try readReason(&cursor)
+        } else if cursor.matches(key, "text") {
+          if cursor.isFilled(try cursor.value()) { hasContent = true }
+        } else {
+          _ = try cursor.value()
+        }
+      } while try cursor.hasNextMember()
+    }
+    guard index < ChoiceSet.limit else { throw JSONFault(.unexpectedShape, at: cursor.position) }
+    seen.insert(index)
+    if hasContent { contentChoices += 1 }
+    if let reason {
+      finished.insert(index)
+      finishReason = reason
+    }
+  }
+
+  /// Reads a `delta` or `message`; true when it says something besides the role.
+  private func readDelta(_ cursor: inout JSONCursor) throws(JSONFault) -> Bool {
+    guard try cursor.peek() == UInt8(ascii: "{") else {
+      let position = cursor.position
+      guard try cursor.value().kind == .null else { throw JSONFault(.unexpectedShape, at: position) }
+      return false
+    }
+    guard try cursor.openObject() else { return false }
+    var hasContent = false
+    repeat {
+      let key = try cursor.key()
+      let value = try cursor.value()
+      if cursor.isFilled(value), !cursor.matches(key, "role") { hasContent = true }
+    } while try cursor.hasNextMember()
+    return hasContent
+  }
+
+  /// Reads a `finish_reason`; null, an empty text and anything that is no text are none.
+  private func readReason(_ cursor: inout JSONCursor) throws(JSONFault) -> FinishReason? {
+    let value = try cursor.value()
+    guard value.kind == .string, cursor.isFilled(value) else { return nil }
+    let text = value.range.lowerBound + 1..<value.range.upperBound - 1
+    if cursor.bytes.equals(text, "stop") { return .stop }
+    if cursor.bytes.equals(text, "length") { return .length }
+    if cursor.bytes.equals(text, "tool_calls") || cursor.bytes.equals(text, "function_call") { return .toolCalls }
+    if cursor.bytes.equals(text, "content_filter") { return .contentFilter }
+    if cursor.bytes.equals(text, "error") { return .error }
+    return .other
+  }
+}
