@@ -16,6 +16,6 @@ public struct JournalError: Error, Equatable, CustomStringConvertible {
 
   public var description: String {
     let reason = String(cString: strerror(code))
-    return "cannot \(operation) \(path): \(reason). Check the owner, the permissions and the space of the data directory."
+    return "cannot \(operation) \(path): \(reason). Check the owner, permissions and space of the data directory."
   }
 }

@@ -37,7 +37,8 @@ public enum Recovery {
       summary.interrupted += interrupted
     }
     // An instance's folder is there before any of its rows is: rows without a folder have nobody left to settle them.
-    for instance in try ledger.unfinishedInstances() where access("\(parent)/\(instance)", F_OK) != 0 && errno == ENOENT {
+    for instance in try ledger.unfinishedInstances() where access("\(parent)/\(instance)", F_OK) != 0 && errno == ENOENT
+    {
       summary.interrupted += try ledger.end(instance: instance, failure: .routerDied)
     }
     return summary
