@@ -1,5 +1,6 @@
 """A stream that is cut is never made to look finished: an error event in it, no [DONE], no "stop"."""
 import asyncio
+import contextlib
 import json
 
 import httpx
@@ -74,6 +75,12 @@ def test_the_official_client_raises_an_error_for_a_cut_stream(simulator, start_r
       assert chunk.choices[0].finish_reason is None
 
 
+def request_for(model):
+  """The seed makes the simulator say the same words, and so the same bytes, each time."""
+  return {"model": model, "messages": [{"role": "user", "content": "Hello"}], "stream": True, "max_tokens": TOKENS,
+          "seed": 7}
+
+
 async def stream_once(port, body):
   """One streamed request on a connection of its own: the status, and the body with its chunks put together."""
   reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
@@ -100,18 +107,20 @@ async def streams_of(port, names):
 
   async def one(name):
     async with turns:
-      return await asyncio.wait_for(stream_once(port, {
-        "model": name, "messages": [{"role": "user", "content": "Hello"}], "stream": True, "max_tokens": TOKENS,
-      }), 30)
+      return await asyncio.wait_for(stream_once(port, request_for(name)), 30)
 
   return await asyncio.gather(*map(one, names))
 
 
 def direct_stream(simulator, model):
-  with httpx.stream("POST", f"{simulator.url}/chat/completions", timeout=30, trust_env=False, json={
-      "model": model, "messages": [{"role": "user", "content": "Hello"}], "stream": True, "max_tokens": TOKENS,
-      "stream_options": {"include_usage": True}}) as answer:
-    return answer.read()
+  """The body as the simulator sends it. It ends as a cut one does, without the last chunk, and httpx says so."""
+  received = b""
+  with contextlib.suppress(httpx.RemoteProtocolError):
+    with httpx.stream("POST", f"{simulator.url}/chat/completions", timeout=30, trust_env=False, json={
+        **request_for(model), "stream_options": {"include_usage": True}}) as answer:
+      for piece in answer.iter_raw():
+        received += piece
+  return received
 
 
 def cut_at(byte):
