@@ -2,8 +2,8 @@
 public struct Endpoint: Sendable {
   /// The place in `RouteTable.endpoints`.
   public let index: Int
-  /// `provider:upstream-model`, unique in the table and the same after every reload: what counters and breakers are kept
-  /// by. A second endpoint of the same provider and upstream model, for another model, is `provider:upstream-model@model`.
+  /// `provider:upstream-model`, unique in the table and the same after every reload: what counters and breakers are
+  /// kept by. A second endpoint of the same provider and upstream model, for another model, has `@model` behind it.
   public let id: String
   /// The place in `RouteTable.providers`.
   public let provider: Int

@@ -16,7 +16,8 @@ struct ModelsList {
     let owners = Set(candidates.map(\.provider))
     var json = Array("{\"id\":".utf8)
     JSONText.append(route.name, to: &json)
-    json.append(contentsOf: ",\"object\":\"model\",\"created\":\(route.models.first.map { models[$0].created } ?? 0)".utf8)
+    let created = route.models.first.map { models[$0].created } ?? 0
+    json.append(contentsOf: ",\"object\":\"model\",\"created\":\(created)".utf8)
     json.append(contentsOf: ",\"owned_by\":".utf8)
     if owners.count == 1, let owner = owners.first {
       json.append(contentsOf: providers[owner].displayNameJSON)

@@ -55,6 +55,7 @@ public struct Provider: Sendable {
 public struct Simulation: Sendable, Equatable {
   /// From the request to the first token.
   public var firstToken: Duration
+  /// 0: as fast as the reader takes them.
   public var tokensPerSecond: Double
   /// By which share each wait may be longer or shorter: 0 (none) to 1.
   public var jitter: Double

@@ -1,0 +1,32 @@
+/// What a table is made of beside the file: all that had to be read or asked elsewhere.
+public struct CompileInputs: Sendable {
+  /// The environment of the process. A variable that is set to nothing counts as not set.
+  public var environment: [String: String]
+  /// The text of a secret's file; white space at its ends is dropped. What it throws is not shown, as it may hold more
+  /// than a name.
+  public var readSecret: @Sendable (_ path: String) throws -> String
+  /// For each provider that was asked for its models: their ids.
+  public var discovered: [String: [String]]
+  /// Where the built-in simulated providers listen, `http://127.0.0.1:PORT`; each is found under `/NAME/v1` there. `nil`
+  /// for a table that is only looked at: its simulated providers have port 1, where nothing listens.
+  public var simulatorBaseURL: String?
+  /// The optional providers that did not answer.
+  public var unreachableOptional: Set<String>
+
+  public init(
+    environment: [String: String] = [:],
+    readSecret: @escaping @Sendable (_ path: String) throws -> String = { _ in throw SecretsAreNotRead() },
+    discovered: [String: [String]] = [:], simulatorBaseURL: String? = nil, unreachableOptional: Set<String> = []
+  ) {
+    self.environment = environment
+    self.readSecret = readSecret
+    self.discovered = discovered
+    self.simulatorBaseURL = simulatorBaseURL
+    self.unreachableOptional = unreachableOptional
+  }
+
+  /// Thrown where no way to read secrets was passed in.
+  public struct SecretsAreNotRead: Error {
+    public init() {}
+  }
+}

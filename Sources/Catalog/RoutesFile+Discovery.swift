@@ -1,0 +1,26 @@
+/// A provider to be asked before a table is compiled: whether it answers, and which models it has.
+public struct DiscoveryTarget: Sendable {
+  /// How to reach it: `GET provider.modelsURL`. Its `index` belongs to no table.
+  public let provider: Provider
+  /// When it does not answer it belongs into `CompileInputs.unreachableOptional`.
+  public let isOptional: Bool
+  /// The ids that it answers with belong into `CompileInputs.discovered`.
+  public let discovers: Bool
+}
+
+extension RoutesFile {
+  /// The real providers that are optional or discovered, without those whose key is missing.
+  public func discoveryTargets(
+    environment: [String: String], readSecret: @escaping @Sendable (_ path: String) throws -> String
+  ) -> [DiscoveryTarget] {
+    let resolver = ProviderResolver(environment: environment, readSecret: readSecret, simulatorBaseURL: nil)
+    // Mistakes are for `compile` to report.
+    var mistakes = MistakeList(file: name)
+    var targets: [DiscoveryTarget] = []
+    for entry in providers where entry.simulation == nil && (entry.isOptional || entry.discovers) {
+      guard case .usable(let provider) = resolver.resolve(entry, index: targets.count, mistakes: &mistakes) else { continue }
+      targets.append(DiscoveryTarget(provider: provider, isOptional: entry.isOptional, discovers: entry.discovers))
+    }
+    return targets
+  }
+}
