@@ -51,7 +51,8 @@ public enum JSONText {
     output.append(contentsOf: String(number).utf8)
   }
 
-  static func append(_ text: StaticString, to output: inout [UInt8]) {
+  /// Appends a piece of JSON as it stands.
+  static func appendVerbatim(_ text: StaticString, to output: inout [UInt8]) {
     output.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }
 
@@ -60,11 +61,11 @@ public enum JSONText {
     case UInt8(ascii: "\""), UInt8(ascii: "\\"):
       output.append(UInt8(ascii: "\\"))
       output.append(byte)
-    case 0x0a: append("\\n", to: &output)
-    case 0x0d: append("\\r", to: &output)
-    case 0x09: append("\\t", to: &output)
+    case 0x0a: appendVerbatim("\\n", to: &output)
+    case 0x0d: appendVerbatim("\\r", to: &output)
+    case 0x09: appendVerbatim("\\t", to: &output)
     case 0..<0x20:
-      append("\\u00", to: &output)
+      appendVerbatim("\\u00", to: &output)
       output.append(byte < 0x10 ? UInt8(ascii: "0") : UInt8(ascii: "1"))
       let low = byte & 0xf
       output.append(low < 10 ? UInt8(ascii: "0") + low : UInt8(ascii: "a") + low - 10)

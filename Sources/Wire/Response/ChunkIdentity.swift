@@ -19,15 +19,15 @@ public struct ChunkIdentity: Sendable {
 
   /// Appends `"id":…,"object":…,"created":…,"model":…,"provider":…` without braces.
   func appendMembers(object: StaticString, to output: inout [UInt8]) {
-    JSONText.append(#""id":"#, to: &output)
+    JSONText.appendVerbatim(#""id":"#, to: &output)
     output += id
-    JSONText.append(#","object":""#, to: &output)
-    JSONText.append(object, to: &output)
-    JSONText.append(#"","created":"#, to: &output)
+    JSONText.appendVerbatim(#","object":""#, to: &output)
+    JSONText.appendVerbatim(object, to: &output)
+    JSONText.appendVerbatim(#"","created":"#, to: &output)
     output += created
-    JSONText.append(#","model":"#, to: &output)
+    JSONText.appendVerbatim(#","model":"#, to: &output)
     output += model
-    JSONText.append(#","provider":"#, to: &output)
+    JSONText.appendVerbatim(#","provider":"#, to: &output)
     output += provider
   }
 }

@@ -11,7 +11,7 @@ public enum UsageEdit: Sendable {
 extension ChunkScan {
   /// One change to the chunk: this range gives way to what `part` stands for.
   private struct Edit {
-    enum Part { case id, created, model, provider, usage }
+    enum Part { case id, created, model, provider, usage, cost }
     var range: Range<Int>
     var part: Part
   }
@@ -49,11 +49,9 @@ extension ChunkScan {
       case .model: emit(identity.model.span)
       case .provider: emit(identity.provider.span)
       case .usage:
-        switch edit {
-        case .keep: if let usageObject, let cost { usageObject.emit(data, cost: cost, emit) }
-        case .drop: Self.emit("null", emit)
-        case .set(let usage): Self.emit(usage, cost: cost, emit)
-        }
+        if case .set(let usage) = edit { Self.emit(usage, cost: cost, emit) } else { Self.emit("null", emit) }
+      case .cost:
+        if let usageObject, let cost { usageObject.emitCost(cost, emit) }
       }
       position = next.range.upperBound
     }
@@ -72,7 +70,7 @@ extension ChunkScan {
     consider(model, .model)
     consider(provider, .provider)
     if case .keep = usage {
-      if cost != nil { consider(usageObject?.range, .usage) }
+      if cost != nil { consider(usageObject?.costPlace, .cost) }
     } else {
       consider(usageRange, .usage)
     }
@@ -124,7 +122,21 @@ extension ChunkScan {
       return try? UsageObject(&cursor)
     }
     guard let object else { return emit(usage.span) }
-    object.emit(usage.span, cost: cost, emit)
+    emit(usage.span.extracting(0..<object.costPlace.lowerBound))
+    object.emitCost(cost, emit)
+    emit(usage.span.extracting(object.costPlace.upperBound..<usage.count))
+  }
+
+  /// A copy of the chunk's usage on one line, for ``UsageEdit/set(_:)`` in another chunk of the same answer; nil when
+  /// there is none, or an invalid one.
+  ///
+  /// - Parameter data: the bytes that were scanned.
+  public func usageCopy(_ data: Span<UInt8>) -> [UInt8]? {
+    guard usage != nil, let range = usageRange else { return nil }
+    var copy: [UInt8] = []
+    copy.reserveCapacity(range.count)
+    for index in range { copy.append(data[index] == 0x0a || data[index] == 0x0d ? 0x20 : data[index]) }
+    return copy
   }
 
   /// A line end between two `data` lines is blank between two tokens; in one event line it must be a space.
@@ -148,7 +160,7 @@ extension ChunkScan {
   ) -> [UInt8] {
     var output: [UInt8] = [UInt8(ascii: "{")]
     identity.appendMembers(object: kind.chunkObject, to: &output)
-    JSONText.append(#","choices":[],"usage":"#, to: &output)
+    JSONText.appendVerbatim(#","choices":[],"usage":"#, to: &output)
     emit(usage, cost: cost) { piece in piece.withUnsafeBufferPointer { output.append(contentsOf: $0) } }
     output.append(UInt8(ascii: "}"))
     return output
@@ -156,22 +168,17 @@ extension ChunkScan {
 }
 
 extension UsageObject {
-  /// Writes the object with `cost` as its first member, and without the cost that was there.
-  func emit(_ data: Span<UInt8>, cost: [UInt8], _ emit: (Span<UInt8>) -> Void) {
-    if let old = self.cost {
-      emit(data.extracting(range.lowerBound..<old.lowerBound))
-      emit(cost.span)
-      emit(data.extracting(old.upperBound..<range.upperBound))
-    } else {
-      let opening: StaticString = #"{"cost":"#
-      opening.withUTF8Buffer { emit($0.span) }
-      emit(cost.span)
-      if !isEmpty {
-        let comma: StaticString = ","
-        comma.withUTF8Buffer { emit($0.span) }
-      }
-      emit(data.extracting(range.lowerBound + 1..<range.upperBound))
-    }
+  /// What gives way to a cost: the cost that is there, or the opening brace.
+  var costPlace: Range<Int> { cost ?? range.lowerBound..<range.lowerBound + 1 }
+
+  /// Writes a cost, and what must stand around it.
+  func emitCost(_ value: [UInt8], _ emit: (Span<UInt8>) -> Void) {
+    if cost != nil { return emit(value.span) }
+    let before: StaticString = #"{"cost":"#
+    before.withUTF8Buffer { emit($0.span) }
+    emit(value.span)
+    let after: StaticString = ","
+    if !isEmpty { after.withUTF8Buffer { emit($0.span) } }
   }
 }
 

@@ -22,29 +22,29 @@ public struct ErrorEvent: Sendable {
   public func data(_ kind: RequestKind, identity: ChunkIdentity, unfinished: [Int]) -> [UInt8] {
     var output: [UInt8] = [UInt8(ascii: "{")]
     identity.appendMembers(object: kind.chunkObject, to: &output)
-    JSONText.append(#","error":{"code":"#, to: &output)
+    JSONText.appendVerbatim(#","error":{"code":"#, to: &output)
     JSONText.append(code, to: &output)
-    JSONText.append(#","message":"#, to: &output)
+    JSONText.appendVerbatim(#","message":"#, to: &output)
     JSONText.append(message, to: &output)
-    JSONText.append(#","metadata":{"error_type":"#, to: &output)
+    JSONText.appendVerbatim(#","metadata":{"error_type":"#, to: &output)
     JSONText.append(errorType, to: &output)
     if let providerCode {
-      JSONText.append(#","provider_code":"#, to: &output)
+      JSONText.appendVerbatim(#","provider_code":"#, to: &output)
       JSONText.append(providerCode, to: &output)
     }
-    JSONText.append(#","provider_name":"#, to: &output)
+    JSONText.appendVerbatim(#","provider_name":"#, to: &output)
     output += identity.provider
-    JSONText.append(#"}},"choices":["#, to: &output)
+    JSONText.appendVerbatim(#"}},"choices":["#, to: &output)
     for (place, index) in unfinished.enumerated() {
       if place > 0 { output.append(UInt8(ascii: ",")) }
-      JSONText.append(#"{"index":"#, to: &output)
+      JSONText.appendVerbatim(#"{"index":"#, to: &output)
       JSONText.append(index, to: &output)
       switch kind {
-      case .chatCompletions: JSONText.append(#","delta":{"content":""},"finish_reason":"error"}"#, to: &output)
-      case .completions: JSONText.append(#","text":"","finish_reason":"error"}"#, to: &output)
+      case .chatCompletions: JSONText.appendVerbatim(#","delta":{"content":""},"finish_reason":"error"}"#, to: &output)
+      case .completions: JSONText.appendVerbatim(#","text":"","finish_reason":"error"}"#, to: &output)
       }
     }
-    JSONText.append("]}", to: &output)
+    JSONText.appendVerbatim("]}", to: &output)
     return output
   }
 }
