@@ -124,6 +124,18 @@ import Testing
     #expect(try ledger.rows().count > 10)
   }
 
+  @Test mutating func aSegmentThatCouldNotBeBegunDoesNotEndTheOneBefore() throws {
+    let journal = try Journal(instance: instance, loop: 0)
+    let writer = LedgerWriter(instance: instance, ledger: ledger) { Issue.record("\($0)") }
+    _ = pairs(1, in: journal)
+    // As between a header's failed write and the removal of its file.
+    try FileSystem.write([UInt8](repeating: 0x50, count: SegmentHeader.size - 1), to: "\(instance.folder)/0-2.log")
+    try writer.foldNew()
+    _ = pairs(1, in: journal)
+    try writer.foldNew()
+    #expect(try ledger.rows().map(\.outcome) == ["completed", "completed"])
+  }
+
   @Test mutating func aCleanStopFoldsAllAndRemovesTheFolder() throws {
     let journal = try Journal(instance: instance, loop: 0)
     _ = pairs(3, in: journal)

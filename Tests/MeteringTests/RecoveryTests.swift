@@ -170,6 +170,23 @@ import Testing
       try scratch.journalNames == ["\(instance)-1-1.log.corrupt", "\(instance)-2-1.log.corrupt"])
   }
 
+  @Test mutating func aSegmentThatCannotBeReadIsReportedAndDoesNotKeepTheOthersBack() throws {
+    let broken = try leave([.opened(maker.opened())])
+    try FileManager.default.createDirectory(
+      atPath: "\(scratch.path)/journal/\(broken)/9-1.log", withIntermediateDirectories: false)
+    _ = try leave([.opened(maker.opened())])
+    let ledger = try Ledger(dataDirectory: scratch.path)
+    let events = Collector<LedgerEvent>()
+    let summary = try Recovery.run(dataDirectory: scratch.path, ledger: ledger, report: events.add)
+    #expect(summary.instances == 1)
+    guard case .foldFailed(let reason) = events.elements.first else {
+      Issue.record("\(events.elements)")
+      return
+    }
+    #expect(reason.contains("9-1.log"))
+    #expect(try scratch.journalNames == ["\(broken)"])
+  }
+
   @Test mutating func aSettleRecordWhoseOpenRecordIsLostIsStillCounted() throws {
     let opened = maker.opened()
     _ = try leave([.settled(maker.settled(opened))])

@@ -49,10 +49,10 @@ public final class Journal {
   deinit { if file >= 0 { Glibc.close(file) } }
 
   /// Bytes that wait for a write.
-  public var pendingBytes: Int { pending.bytes.count }
+  public var pendingBytes: Int { pending.count }
 
   /// No open record is taken until a flush succeeds: answer new requests with 503.
-  public var isFull: Bool { pending.bytes.count >= limits.pending / 2 }
+  public var isFull: Bool { pending.count >= limits.pending / 2 }
 
   /// Appends an open record to the buffer; false, and nothing is appended, when the journal is full.
   public func append(_ record: AttemptOpened) -> Bool {
@@ -64,7 +64,7 @@ public final class Journal {
   /// Appends a settle record to the buffer; false, and nothing is appended, when not even settle records fit any more:
   /// the attempt will then be closed by recovery as interrupted.
   public func append(_ record: AttemptSettled) -> Bool {
-    guard pending.bytes.count < limits.pending else { return false }
+    guard pending.count < limits.pending else { return false }
     pending.frame { JournalRecord.write(record, to: &$0) }
     return true
   }
@@ -72,13 +72,13 @@ public final class Journal {
   /// Writes all that was appended, in one `write`. False when it is not all written: it is kept, and the next flush tries
   /// again; until then no upstream send and no terminal byte may go out.
   public func flush() -> Bool {
-    guard !pending.bytes.isEmpty else { return true }
+    guard !pending.isEmpty else { return true }
     guard file >= 0, cutTornTail() else { return false }
     rotateWhenDue()
-    let count = pending.bytes.count
+    let count = pending.count
     var written: Int
     repeat {
-      written = pending.bytes.withUnsafeBytes { write(file, $0) }
+      written = pending.withBytes { write(file, $0) }
     } while written < 0 && errno == EINTR
     guard written == count else {
       hasTornTail = true

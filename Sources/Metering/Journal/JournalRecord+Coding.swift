@@ -5,7 +5,7 @@ extension JournalRecord {
   private static let openedKind: UInt8 = 1
   private static let settledKind: UInt8 = 2
 
-  static func write(_ record: AttemptOpened, to writer: inout ByteWriter) {
+  static func write(_ record: AttemptOpened, to writer: inout ByteCursor) {
     writer.integer(openedKind)
     writer.id(record.id)
     writer.id(record.completion)
@@ -23,7 +23,7 @@ extension JournalRecord {
     writer.name(record.endpoint)
   }
 
-  static func write(_ record: AttemptSettled, to writer: inout ByteWriter) {
+  static func write(_ record: AttemptSettled, to writer: inout ByteCursor) {
     writer.integer(settledKind)
     writer.id(record.id)
     writer.integer(record.outcome.rawValue)

@@ -10,16 +10,15 @@ struct SegmentHeader: Equatable {
   var sequence: UInt64
 
   var encoded: [UInt8] {
-    var writer = ByteWriter(capacity: Self.size)
-    writer.integer(Self.magic)
-    writer.integer(Self.version)
-    writer.integer(loop)
-    writer.id(instance)
-    writer.integer(sequence)
-    writer.integer(UInt32(0))
-    let checksum = writer.bytes.withUnsafeBytes { CRC32C.checksum($0) }
-    writer.integer(checksum)
-    return writer.bytes
+    ByteCursor.bytes(capacity: Self.size) { cursor in
+      cursor.integer(Self.magic)
+      cursor.integer(Self.version)
+      cursor.integer(loop)
+      cursor.id(instance)
+      cursor.integer(sequence)
+      cursor.integer(UInt32(0))
+      cursor.integer(CRC32C.checksum(cursor.written))
+    }
   }
 
   init(instance: RecordID, loop: UInt16, sequence: UInt64) {

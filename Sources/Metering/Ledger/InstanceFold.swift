@@ -45,8 +45,7 @@ final class InstanceFold {
         step.hasMore = true
         break
       }
-      // A segment is left once a later one of its loop is there: it was in this listing, made before it was read.
-      let isLeft = isClosed || (index + 1 < segments.count && segments[index + 1].loop == segment.loop)
+      let isLeft = isClosed || (index + 1 < segments.count && isFollowed(segment, by: segments[index + 1]))
       let start = offsets[segment] ?? 0
       let reading = try read(segment, from: start, isLeft: isLeft, into: &batch.records)
       if reading.end != start { batch.offsets[segment] = reading.end }
@@ -83,6 +82,14 @@ final class InstanceFold {
       records += step.records
       if !step.hasMore { return records }
     }
+  }
+
+  /// Whether the journal has gone on to the next segment: it has, once that one's header is whole. (A segment that could not
+  /// be begun for lack of space has a part of a header at most, and the journal stays in the one before.) What is read
+  /// afterwards of the one before is all that it will ever have.
+  private func isFollowed(_ segment: SegmentName, by next: SegmentName) -> Bool {
+    guard next.loop == segment.loop, let size = FileSystem.size("\(folder)/\(next)") else { return false }
+    return size >= SegmentHeader.size
   }
 
   private enum Rest { case none, more, waiting }

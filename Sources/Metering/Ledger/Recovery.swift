@@ -28,9 +28,17 @@ public enum Recovery {
       defer { close(lock) }
       let fold = InstanceFold(
         instance: instance, folder: folder, ledger: ledger, report: report, onSettled: onSettled)
-      let records = try fold.foldAll()
-      let interrupted = try ledger.end(instance: instance, failure: .routerDied)
-      try JournalInstance.removeEmptied(folder)
+      let records: Int
+      let interrupted: Int
+      do {
+        records = try fold.foldAll()
+        interrupted = try ledger.end(instance: instance, failure: .routerDied)
+        try JournalInstance.removeEmptied(folder)
+      } catch let error as JournalError {
+        // A file that cannot be read must not keep the router from starting: it stays for the next run.
+        report(.foldFailed(reason: "\(error)"))
+        continue
+      }
       report(.recovered(instance: instance, records: records, interrupted: interrupted))
       summary.instances += 1
       summary.records += records
