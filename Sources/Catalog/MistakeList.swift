@@ -39,8 +39,9 @@ struct MistakeList {
     return "; did you mean \(Wording.quoted(near))?"
   }
 
-  /// By line and column.
+  /// By line and column; what aliases made appear twice is there once.
   var sorted: [Diagnostic] {
-    diagnostics.sorted { ($0.line, $0.column, $0.message) < ($1.line, $1.column, $1.message) }
+    let all = diagnostics.sorted { ($0.line, $0.column, $0.message) < ($1.line, $1.column, $1.message) }
+    return all.indices.filter { $0 == 0 || all[$0] != all[$0 - 1] }.map { all[$0] }
   }
 }

@@ -9,6 +9,11 @@ public struct DiscoveryTarget: Sendable {
 }
 
 extension RoutesFile {
+  /// The built-in simulated providers that the file asks for, in its order.
+  public var simulatedProviders: [(name: String, simulation: Simulation)] {
+    providers.compactMap { entry in entry.simulation.map { (entry.name.value, $0) } }
+  }
+
   /// The real providers that are optional or discovered, without those whose key is missing.
   public func discoveryTargets(
     environment: [String: String], readSecret: @escaping @Sendable (_ path: String) throws -> String

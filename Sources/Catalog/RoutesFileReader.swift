@@ -129,10 +129,11 @@ struct RoutesFileReader {
 
   mutating func timeouts(_ entry: YAMLEntry?) -> TimeoutChanges {
     guard let entry else { return TimeoutChanges() }
-    let fields = fields(entry.value, of: "timeouts", known: ["connect", "headers", "first_token", "gap"])
+    let fields = fields(entry.value, of: "timeouts", known: ["connect", "headers", "first_token", "gap", "unstreamed"])
     return TimeoutChanges(
       connect: duration(fields["connect"]), headers: duration(fields["headers"]),
-      firstToken: duration(fields["first_token"]), gap: duration(fields["gap"]))
+      firstToken: duration(fields["first_token"]), gap: duration(fields["gap"]),
+      unstreamed: duration(fields["unstreamed"]))
   }
 
   mutating func price(_ entry: YAMLEntry?) -> Price? {

@@ -8,22 +8,28 @@ public struct Timeouts: Sendable, Equatable {
   public var firstToken: Duration
   /// Between two pieces of content; a comment is not content.
   public var gap: Duration
+  /// For the whole answer to a request that is not streamed: its head comes when the answer is ready, so neither
+  /// `headers` nor `firstToken` can tell a slow provider from a silent one.
+  public var unstreamed: Duration
 
   public static let standard = Timeouts(
-    connect: .seconds(5), headers: .seconds(30), firstToken: .seconds(60), gap: .seconds(60))
+    connect: .seconds(5), headers: .seconds(30), firstToken: .seconds(60), gap: .seconds(60),
+    unstreamed: .seconds(600))
 
-  public init(connect: Duration, headers: Duration, firstToken: Duration, gap: Duration) {
+  public init(connect: Duration, headers: Duration, firstToken: Duration, gap: Duration, unstreamed: Duration) {
     self.connect = connect
     self.headers = headers
     self.firstToken = firstToken
     self.gap = gap
+    self.unstreamed = unstreamed
   }
 
   /// These deadlines with those replaced that `changes` names.
   public func overridden(by changes: TimeoutChanges) -> Timeouts {
     Timeouts(
       connect: changes.connect ?? connect, headers: changes.headers ?? headers,
-      firstToken: changes.firstToken ?? firstToken, gap: changes.gap ?? gap)
+      firstToken: changes.firstToken ?? firstToken, gap: changes.gap ?? gap,
+      unstreamed: changes.unstreamed ?? unstreamed)
   }
 }
 
@@ -33,11 +39,16 @@ public struct TimeoutChanges: Sendable, Equatable {
   public var headers: Duration?
   public var firstToken: Duration?
   public var gap: Duration?
+  public var unstreamed: Duration?
 
-  public init(connect: Duration? = nil, headers: Duration? = nil, firstToken: Duration? = nil, gap: Duration? = nil) {
+  public init(
+    connect: Duration? = nil, headers: Duration? = nil, firstToken: Duration? = nil, gap: Duration? = nil,
+    unstreamed: Duration? = nil
+  ) {
     self.connect = connect
     self.headers = headers
     self.firstToken = firstToken
     self.gap = gap
+    self.unstreamed = unstreamed
   }
 }

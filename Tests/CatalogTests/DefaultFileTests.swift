@@ -1,0 +1,60 @@
+import FoundationEssentials
+import Testing
+
+@testable import Catalog
+
+@Suite("The routes.yaml of the repository")
+struct DefaultFileTests {
+  private static func text() throws -> String {
+    let repository = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    return try String(contentsOf: repository.appending(path: "routes.yaml"), encoding: .utf8)
+  }
+
+  @Test("With nothing around it, it compiles without any diagnostic and serves the simulated story")
+  func bare() throws {
+    let text = try Self.text()
+    #expect(diagnose(text) == [])
+    let table = try table(text)
+    #expect(table.candidates("chat") == ["sim-thrifty:sim", "sim-steady:sim", "sim-swift:sim"])
+    #expect(table.routes.map(\.name) == ["chat", "simulated/story"])
+    #expect(table.providers.allSatisfy { $0.isSimulated })
+    #expect(table.endpoints.allSatisfy { $0.price != nil })
+  }
+
+  @Test(
+    "With a key in the environment its provider serves, and no simulated one does",
+    arguments: [
+      ("OPENROUTER_API_KEY", "openrouter", 3), ("IO_NET_API_KEY", "io-net", 1), ("OPENAI_API_KEY", "openai", 1),
+      ("ANTHROPIC_API_KEY", "anthropic", 1), ("TOGETHER_API_KEY", "together", 1), ("GROQ_API_KEY", "groq", 1),
+      ("DEEPINFRA_API_KEY", "deepinfra", 1),
+    ])
+  func withKey(_ variable: String, _ provider: String, _ endpoints: Int) throws {
+    let table = try table(Self.text(), CompileInputs(environment: [variable: "test-key"]))
+    let chat = try #require(table.route("chat"))
+    #expect(chat.candidates.map { table.providers[table.endpoints[$0].provider].name }.allSatisfy { $0 == provider })
+    #expect(chat.candidates.count == endpoints)
+    let used = table.providers.first { $0.name == provider }
+    #expect(used?.credentials == [Secret("test-key")])
+    #expect(used?.usesTLS == true)
+  }
+
+  @Test("A local engine that answers comes first and costs nothing", arguments: ["llama-cpp", "ollama", "vllm"])
+  func localEngine(_ provider: String) throws {
+    let inputs = CompileInputs(environment: ["IO_NET_API_KEY": "k"], discovered: [provider: ["tiny"]])
+    let table = try table(Self.text(), inputs)
+    #expect(table.candidates("chat") == ["\(provider):tiny", "io-net:meta-llama/Llama-3.3-70B-Instruct"])
+    #expect(table.candidates("\(provider)/tiny") == ["\(provider):tiny"])
+    #expect(table.route("chat").map { table.endpoints[$0.candidates[0]].price } == Price(input: 0, output: 0))
+  }
+
+  @Test("Who is asked at start: the local engines, and those whose key is there")
+  func targets() throws {
+    let file = try #require(RoutesFile.parse(Self.text()).file)
+    let local = file.discoveryTargets(environment: [:]) { _ in "" }
+    #expect(local.map(\.provider.name) == ["llama-cpp", "ollama", "vllm"])
+    #expect(local.allSatisfy { $0.isOptional && $0.discovers })
+    let more = file.discoveryTargets(environment: ["GROQ_API_KEY": "k"]) { _ in "" }
+    #expect(more.map(\.provider.name) == ["llama-cpp", "ollama", "vllm", "groq"])
+  }
+}
