@@ -1,7 +1,7 @@
 /// Where a provider is, taken apart: scheme, host, port and path, and nothing else.
 ///
-/// Stricter than RFC 3986 on purpose: what curl, a resolver and we could read differently (user names, short IPv4 forms,
-/// dot segments, backslashes) is refused.
+/// Stricter than RFC 3986 on purpose: what curl, a resolver and we could read differently (user names, short IPv4
+/// forms, dot segments, backslashes) is refused.
 struct BaseURL: Sendable, Equatable {
   let usesTLS: Bool
   /// Lower case, without the brackets of an IPv6 address.
@@ -29,7 +29,8 @@ struct BaseURL: Sendable, Equatable {
       throw Mistake(message: "a base_url begins with https:// or http://")
     }
     guard rest.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f && !#"\"<>^`{|}"#.utf8.contains($0) }) else {
-      throw Mistake(message: "a base_url holds only ASCII letters, digits and signs; write a foreign host name as xn--…")
+      throw Mistake(
+        message: "a base_url holds only ASCII letters, digits and signs; write a foreign host name as xn--…")
     }
     guard !rest.contains("?"), !rest.contains("#") else {
       throw Mistake(message: "a base_url has no ? or # part; leave it out")

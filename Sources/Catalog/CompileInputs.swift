@@ -7,8 +7,8 @@ public struct CompileInputs: Sendable {
   public var readSecret: @Sendable (_ path: String) throws -> String
   /// For each provider that was asked for its models: their ids.
   public var discovered: [String: [String]]
-  /// Where the built-in simulated providers listen, `http://127.0.0.1:PORT`; each is found under `/NAME/v1` there. `nil`
-  /// for a table that is only looked at: its simulated providers have port 1, where nothing listens.
+  /// Where the built-in simulated providers listen, `http://127.0.0.1:PORT`; each is found under `/NAME/v1` there.
+  /// `nil` for a table that is only looked at: its simulated providers have port 1, where nothing listens.
   public var simulatorBaseURL: String?
   /// The optional providers that did not answer.
   public var unreachableOptional: Set<String>

@@ -6,7 +6,7 @@ struct MistakeList {
   private(set) var hasErrors = false
   private var diagnostics: [Diagnostic] = []
   /// To search for a similar name among thousands is slow, so only the first mistakes get it.
-  private var suggestionsLeft = 100
+  private var suggestionsLeft = 20
 
   init(file: String, diagnostics: [Diagnostic] = []) {
     self.file = file

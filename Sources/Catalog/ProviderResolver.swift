@@ -28,7 +28,11 @@ struct ProviderResolver {
         isBroken = true
       }
     }
-    guard !isBroken, let base = base(of: entry) else { return .broken }
+    guard let base = base(of: entry) else {
+      if entry.simulation != nil { mistakes.error(entry.name.mark, "the simulator's own base URL is not one") }
+      return .broken
+    }
+    guard !isBroken else { return .broken }
     guard entry.credentials.isEmpty || !credentials.isEmpty else { return .leftOut }
     let displayName = entry.simulation == nil ? entry.name.value : entry.name.value + " (simulated)"
     return .usable(

@@ -1,7 +1,7 @@
 /// The compiled, immutable snapshot of routes.yaml that requests are served by.
 ///
-/// Places (`Int`) refer to the arrays of the same table only. Everything that the request path needs is prepared here, so
-/// that it builds no `String` and no JSON.
+/// Places (`Int`) refer to the arrays of the same table only. Everything that the request path needs is prepared here,
+/// so that it builds no `String` and no JSON.
 public final class RouteTable: Sendable {
   /// A hash of the file's text and of what was found out around it (models discovered, providers left out): it differs
   /// when the table does.

@@ -5,10 +5,12 @@ extension RouteTableCompiler {
       let (places, tiers, droppedSimulated) = tiers(of: plans)
       let candidates = tiers.flatMap { $0 }
       if droppedSimulated {
-        let message = "route \(Wording.quoted(entry.name.value)) has a real endpoint, so its simulated ones are left out"
+        let message =
+          "route \(Wording.quoted(entry.name.value)) has a real endpoint, so its simulated ones are left out"
         mistakes.warning(entry.name.mark, message)
       } else if candidates.isEmpty, !plans.isEmpty, !mistakes.hasErrors {
-        mistakes.warning(entry.name.mark, "route \(Wording.quoted(entry.name.value)) has no endpoint that can be used now")
+        mistakes.warning(
+          entry.name.mark, "route \(Wording.quoted(entry.name.value)) has no endpoint that can be used now")
       }
       routes.append(
         Route(
@@ -161,7 +163,8 @@ extension RouteTableCompiler {
     }
     let known = meanings.keys.sorted()
     let hint = mistakes.suggestion(
-      for: name.value, among: known, otherwise: known.isEmpty ? "" : "; it has \(known.prefix(6).joined(separator: ", "))")
+      for: name.value, among: known,
+      otherwise: known.isEmpty ? "" : "; it has \(known.prefix(6).joined(separator: ", "))")
     let message = "route \(Wording.quoted(entry.name.value)) has no endpoint or provider \(Wording.quoted(name.value))"
     mistakes.error(name.mark, message + hint)
     return []

@@ -1,4 +1,4 @@
-/// Puts a `RoutesFile` together: looks up what names refer to, leaves out what cannot be used now, and numbers the rest.
+/// Puts a `RoutesFile` together: looks up what names refer to, leaves out what cannot be used now, numbers the rest.
 ///
 /// The steps run in the order of the calls in `compile`; each uses what the ones before it left in the properties.
 struct RouteTableCompiler {
@@ -130,7 +130,7 @@ struct RouteTableCompiler {
         usedProviders.insert(place)
         guard seen.insert("\(endpoint.provider.value):\(endpoint.upstreamModel)").inserted else {
           mistakes.error(
-            endpoint.mark, "model \(Wording.quoted(plan.name)) has this endpoint twice; remove one, or give it another model:")
+            endpoint.mark, "model \(Wording.quoted(plan.name)) has this endpoint twice; remove one")
           continue
         }
         if !endpoint.hasPrice, case .usable = states[place] {
@@ -185,10 +185,7 @@ struct RouteTableCompiler {
     entry: Int, model: String, upstream: String, price: Price?, context: Int?, maxOutput: Int?
   ) -> PlannedEndpoint {
     var id = "\(file.providers[entry].name.value):\(upstream)"
-    if !endpointIDs.insert(id).inserted {
-      id += "@\(model)"
-      endpointIDs.insert(id)
-    }
+    while !endpointIDs.insert(id).inserted { id += "@\(model)" }
     guard case .usable(let provider) = states[entry] else { return PlannedEndpoint(id: id, entry: entry, index: nil) }
     let index = endpoints.count
     endpoints.append(
@@ -206,7 +203,8 @@ struct RouteTableCompiler {
       plan.index = models.count
       models.append(
         Model(
-          index: models.count, name: plan.name, nameJSON: JSONText.string(plan.name), endpoints: usable, created: created))
+          index: models.count, name: plan.name, nameJSON: JSONText.string(plan.name), endpoints: usable,
+          created: created))
     }
     modelPlaces[plan.name] = plannedModels.count
     plannedModels.append(plan)

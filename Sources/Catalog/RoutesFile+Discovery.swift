@@ -23,7 +23,9 @@ extension RoutesFile {
     var mistakes = MistakeList(file: name)
     var targets: [DiscoveryTarget] = []
     for entry in providers where entry.simulation == nil && (entry.isOptional || entry.discovers) {
-      guard case .usable(let provider) = resolver.resolve(entry, index: targets.count, mistakes: &mistakes) else { continue }
+      guard case .usable(let provider) = resolver.resolve(entry, index: targets.count, mistakes: &mistakes) else {
+        continue
+      }
       targets.append(DiscoveryTarget(provider: provider, isOptional: entry.isOptional, discovers: entry.discovers))
     }
     return targets

@@ -1,7 +1,7 @@
 /// routes.yaml as written: each value with its line and column, nothing looked up yet.
 ///
-/// A file with mistakes is kept too, as far as it could be read, so that `RouteTable.compile` can name the mistakes that
-/// only show when its parts are put together.
+/// A file with mistakes is kept too, as far as it could be read, so that `RouteTable.compile` can name the mistakes
+/// that only show when its parts are put together.
 public struct RoutesFile: Sendable {
   /// What diagnostics call the file.
   public let name: String
@@ -92,7 +92,9 @@ public struct RoutesFile: Sendable {
   /// Reads `text`; the file is `nil` only when the text is no YAML at all.
   ///
   /// All mistakes are found at once. `name` is what the diagnostics call the file.
-  public static func parse(_ text: String, name: String = "routes.yaml") -> (file: RoutesFile?, diagnostics: [Diagnostic]) {
+  public static func parse(_ text: String, name: String = "routes.yaml") -> (
+    file: RoutesFile?, diagnostics: [Diagnostic]
+  ) {
     var hash = FNV1a()
     hash.combine(text.utf8)
     var reader = RoutesFileReader(file: RoutesFile(name: name, textHash: hash.value))

@@ -5,18 +5,21 @@ extension RoutesFileReader {
     let fields = fields(entry.value, of: "a client key", known: ["sha256"])
     guard let field = fields["sha256"] else {
       if case .map = entry.value.content {
-        let message = "key \(Wording.quoted(entry.key)) has no sha256; write the SHA-256 of the key as 64 hexadecimal digits"
+        let message =
+          "key \(Wording.quoted(entry.key)) has no sha256; write the SHA-256 of the key as 64 hexadecimal digits"
         mistakes.error(entry.mark, message)
       }
       return
     }
     guard let text = text(field.value, "sha256") else { return }
     guard let digest = Self.digest(text) else {
-      mistakes.error(field.value.mark, "sha256 must be 64 hexadecimal digits: the SHA-256 of the key, never the key itself")
+      mistakes.error(
+        field.value.mark, "sha256 must be 64 hexadecimal digits: the SHA-256 of the key, never the key itself")
       return
     }
     if let twin = file.keys.first(where: { $0.digest == digest }) {
-      mistakes.error(field.value.mark, "this is the same key as \(Wording.quoted(twin.name.value)); make one per client")
+      mistakes.error(
+        field.value.mark, "this is the same key as \(Wording.quoted(twin.name.value)); make one per client")
       return
     }
     file.keys.append(.init(name: Located(value: entry.key, mark: entry.mark), digest: digest))
@@ -54,7 +57,8 @@ extension RoutesFileReader {
       if let size = Quantity.bytes(text), size >= 1 << 10 {
         file.listeners.maxBody = size
       } else {
-        let message = "\(Wording.quoted(text)) is not a size from 1KiB to 1GiB; write 32MiB, 512KiB or a number of bytes"
+        let message =
+          "\(Wording.quoted(text)) is not a size from 1KiB to 1GiB; write 32MiB, 512KiB or a number of bytes"
         mistakes.error(field.value.mark, message)
       }
     }
@@ -69,7 +73,8 @@ extension RoutesFileReader {
         if let location = HostAndPort(Substring(host.value)), location.port == nil {
           listener.hosts.append(location.host)
         } else {
-          let message = "\(Wording.quoted(host.value)) is not a host name or address; write it without scheme, port and path"
+          let message =
+            "\(Wording.quoted(host.value)) is not a host name or address; write it without scheme, port and path"
           mistakes.error(host.mark, message)
         }
       }

@@ -1,6 +1,7 @@
 extension RoutesFileReader {
   private static let providerKeys = [
-    "base_url", "dialect", "api_key", "headers", "http", "timeouts", "tls", "optional", "discover", "price", "simulated",
+    "base_url", "dialect", "api_key", "headers", "http", "timeouts", "tls", "optional", "discover", "price",
+    "simulated",
   ]
   private static let laterDialects = ["anthropic", "gemini", "vertex", "azure", "bedrock"]
 
@@ -9,7 +10,9 @@ extension RoutesFileReader {
     let fields = fields(entry.value, of: "a provider", known: Self.providerKeys)
     if let simulated = fields["simulated"] {
       provider.simulation = simulation(simulated)
-      if entry.key == "v1" { mistakes.error(entry.mark, "a simulated provider cannot be called v1; choose another name") }
+      if entry.key == "v1" {
+        mistakes.error(entry.mark, "a simulated provider cannot be called v1; choose another name")
+      }
       for key in Self.providerKeys where key != "simulated" && key != "timeouts" {
         guard let field = fields[key] else { continue }
         mistakes.error(field.mark, "\(key) has no meaning beside simulated; remove one of the two")
@@ -59,7 +62,7 @@ extension RoutesFileReader {
     guard let text = text(entry.value, "dialect"), Provider.Dialect(rawValue: text) == nil else { return }
     if Self.laterDialects.contains(text) {
       mistakes.error(
-        entry.value.mark, "the dialect \(text) comes later and is not available yet; use the provider's OpenAI-compatible API")
+        entry.value.mark, "the dialect \(text) comes later and is not available yet; use the OpenAI-compatible side")
     } else {
       let names = Provider.Dialect.allCases.map(\.rawValue)
       let hint = mistakes.suggestion(for: text, among: names + Self.laterDialects, otherwise: "; write openai")
@@ -73,7 +76,7 @@ extension RoutesFileReader {
     let sources: [Located<RoutesFile.CredentialSource>]
     if case .list(let items) = node.content {
       sources = items.compactMap { credential($0, provider: provider) }
-      if items.isEmpty { mistakes.error(node.mark, "the list of api_key is empty; leave api_key out for a provider without") }
+      if items.isEmpty { mistakes.error(node.mark, "the list of api_key is empty; leave api_key out if there is none") }
     } else {
       sources = [credential(node, provider: provider)].compactMap { $0 }
     }
@@ -104,7 +107,8 @@ extension RoutesFileReader {
       return nil
     }
     mistakes.warning(
-      node.mark, "the key of \(Wording.quoted(provider)) stands here in plain text; write ${VARIABLE} or { file: PATH }")
+      node.mark, "the key of \(Wording.quoted(provider)) stands here in plain text; write ${VARIABLE} or { file: PATH }"
+    )
     return Located(value: .plain(Secret(text)), mark: node.mark)
   }
 
@@ -149,7 +153,8 @@ extension RoutesFileReader {
       guard let value = text(entry.value, "the header \(entry.key)") else { continue }
       guard Credential.isSendable(value) else {
         mistakes.error(
-          entry.value.mark, "the header \(entry.key) must be printable ASCII on one line, at most 8 KiB, no space at its ends")
+          entry.value.mark,
+          "the header \(entry.key) must be printable ASCII on one line, at most 8 KiB, no outer spaces")
         continue
       }
       if ["key", "token", "secret"].contains(where: lower.contains) {

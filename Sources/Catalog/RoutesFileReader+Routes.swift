@@ -25,10 +25,13 @@ extension RoutesFileReader {
     let fields = fields(node, of: "an endpoint", known: ["provider", "model", "price", "context", "max_output"])
     var upstream = model
     if let field = fields["model"], let name = text(field.value, "model") {
-      if name.utf8.count <= NameIndex.longestName, name.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7f }) {
+      if name.utf8.count <= NameIndex.longestName,
+        name.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7f })
+      {
         upstream = name
       } else {
-        mistakes.error(field.value.mark, "this model name has control characters or more than \(NameIndex.longestName) bytes")
+        mistakes.error(
+          field.value.mark, "this model name has control characters or more than \(NameIndex.longestName) bytes")
       }
     }
     let price = price(fields["price"])
@@ -55,7 +58,8 @@ extension RoutesFileReader {
     let fields = fields(entry.value, of: "a route", known: Self.routeKeys)
     if let field = fields["models"] {
       if case .list(let items) = field.value.content, items.isEmpty {
-        mistakes.error(field.value.mark, "route \(Wording.quoted(entry.key)) has an empty list of models; name at least one")
+        mistakes.error(
+          field.value.mark, "route \(Wording.quoted(entry.key)) has an empty list of models; name at least one")
       }
       route.models = texts(field.value, "models")
     } else if case .map = entry.value.content {
@@ -123,7 +127,8 @@ extension RoutesFileReader {
 
   private mutating func reportPolicy(_ name: String, _ mark: SourceMark) {
     if Self.laterPolicies.contains(name) {
-      mistakes.error(mark, "the policy \(name) comes later and is not available yet; write \(Wording.choice(Self.policies))")
+      mistakes.error(
+        mark, "the policy \(name) comes later and is not available yet; write \(Wording.choice(Self.policies))")
     } else {
       let hint = mistakes.suggestion(
         for: name, among: Self.policies + Self.laterPolicies, otherwise: "; write \(Wording.choice(Self.policies))")

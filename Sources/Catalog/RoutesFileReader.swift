@@ -1,4 +1,4 @@
-/// Reads the nodes of a document into a `RoutesFile`: the kinds of values and the names of keys, not what they refer to.
+/// Reads the nodes of a document into a `RoutesFile`: kinds of values and names of keys, not what they refer to.
 struct RoutesFileReader {
   var file: RoutesFile
   var mistakes: MistakeList
@@ -61,12 +61,16 @@ struct RoutesFileReader {
     let isPlain: Bool
     if what == "provider" {
       // It is a part of paths, so it must not be made of dots.
-      isPlain = entry.key.first?.isPunctuation != true && entry.key.utf8.allSatisfy { byte in
-        (byte | 0x20) >= UInt8(ascii: "a") && (byte | 0x20) <= UInt8(ascii: "z") || (0x30...0x39).contains(byte)
-          || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_") || byte == UInt8(ascii: ".")
-      }
+      isPlain =
+        entry.key.first?.isPunctuation != true
+        && entry.key.utf8.allSatisfy { byte in
+          (byte | 0x20) >= UInt8(ascii: "a") && (byte | 0x20) <= UInt8(ascii: "z") || (0x30...0x39).contains(byte)
+            || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_") || byte == UInt8(ascii: ".")
+        }
     } else {
-      isPlain = entry.key.unicodeScalars.allSatisfy { $0.value > 0x20 && !(0x7f...0xa0).contains($0.value) && $0 != "*" }
+      isPlain = entry.key.unicodeScalars.allSatisfy {
+        $0.value > 0x20 && !(0x7f...0xa0).contains($0.value) && $0 != "*"
+      }
     }
     guard isShort, isPlain else {
       let letters = what == "provider" ? "letters, digits, and inside - _ ." : "no spaces, * or control characters"

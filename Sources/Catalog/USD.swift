@@ -29,7 +29,9 @@ enum USD {
     var fraction = parts.count == 2 ? parts[1] : []
     while fraction.last == UInt8(ascii: "0") { fraction.removeLast() }
     guard fraction.count <= 6 else { throw .tooManyDigits }
-    guard let dollars = Int64(String(decoding: whole, as: UTF8.self)), dollars < highestPerMillion else { throw .tooHigh }
+    guard let dollars = Int64(String(decoding: whole, as: UTF8.self)), dollars < highestPerMillion else {
+      throw .tooHigh
+    }
     var micros: Int64 = 0
     for position in 0..<6 {
       let digit = position < fraction.count ? fraction[fraction.startIndex + position] - UInt8(ascii: "0") : 0

@@ -37,8 +37,8 @@ enum Wording {
     return best
   }
 
-  /// The number of insertions, deletions, substitutions and swaps of neighbours that lead from one to the other (optimal
-  /// string alignment).
+  /// The number of insertions, deletions, substitutions and swaps of neighbours that lead from one to the other
+  /// (optimal string alignment).
   static func editDistance(_ one: [Unicode.Scalar], _ other: [Unicode.Scalar]) -> Int {
     var beforeLast: [Int] = []
     var last = Array(0...other.count)

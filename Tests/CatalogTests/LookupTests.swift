@@ -55,7 +55,8 @@ struct LookupTests {
 
   @Test("The list of models is JSON with exact decimal prices, and each of its items can be had alone")
   func modelsList() throws {
-    let table = try table("""
+    let table = try table(
+      """
       providers: { "p": { base_url: "https://p.example/v1" } }
       models:
         'a "quoted\\ü/x':
@@ -63,7 +64,8 @@ struct LookupTests {
           endpoints:
             - { provider: p, price: { input: 0.13, cached_input: 0.03, cache_write: 0.2, output: 0.38 }, context: 128000 }
       """.replacing("'a \"quoted", with: "'a\"quoted"))
-    let item = #"{"id":"a\"quoted\\ü/x","object":"model","created":1700000000,"owned_by":"p","name":"a\"quoted\\ü/x","#
+    let item =
+      #"{"id":"a\"quoted\\ü/x","object":"model","created":1700000000,"owned_by":"p","name":"a\"quoted\\ü/x","#
       + #""context_length":128000,"pricing":{"prompt":"0.00000013","completion":"0.00000038","#
       + #""input_cache_read":"0.00000003","input_cache_write":"0.0000002"}}"#
     #expect(String(decoding: table.modelsListJSON, as: UTF8.self) == #"{"object":"list","data":["# + item + "]}")
@@ -84,7 +86,8 @@ struct LookupTests {
     for model in 0..<1_000 {
       text += "  org/model-\(model):\n    endpoints:\n"
       for provider in 0..<10 {
-        text += "      - { provider: p\(provider), price: { input: 0.\(provider + 1), output: 1.5 }, context: 128000 }\n"
+        text +=
+          "      - { provider: p\(provider), price: { input: 0.\(provider + 1), output: 1.5 }, context: 128000 }\n"
       }
     }
     let elapsed = try ContinuousClock().measure {

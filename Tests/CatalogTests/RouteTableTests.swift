@@ -78,11 +78,13 @@ struct RouteTableTests {
 
   @Test("An optional provider without its key, or silent, is left out with all that only it serves")
   func optionalProviders() throws {
-    let text = plainFile.replacing("    base_url: https://near.example/v1", with: """
-          base_url: https://near.example/v1
-          api_key: [ "${ONE}", { file: two } ]
-          optional: true
-      """)
+    let text = plainFile.replacing(
+      "    base_url: https://near.example/v1",
+      with: """
+            base_url: https://near.example/v1
+            api_key: [ "${ONE}", { file: two } ]
+            optional: true
+        """)
     #expect(try table(text).candidates("chat") == ["far:other/story"])
     let one = try table(text, CompileInputs(environment: ["ONE": "1"]))
     #expect(one.candidates("chat") == ["near:story", "far:other/story"])
@@ -146,10 +148,12 @@ struct RouteTableTests {
 
   @Test("Weights are parallel to the candidates; a provider's is shared by its endpoints")
   func weights() throws {
-    let text = plainFile.replacing("{ provider: far, model: other/story,", with: """
-      { provider: far, model: x }
-              - { provider: far, model: other/story,
-      """.replacing("\n      ", with: "\n    "))
+    let text = plainFile.replacing(
+      "{ provider: far, model: other/story,",
+      with: """
+        { provider: far, model: x }
+                - { provider: far, model: other/story,
+        """.replacing("\n      ", with: "\n    "))
     func policy(_ written: String) throws -> SelectionPolicySpec? {
       try table(text + "\n    policy: \(written)").route("chat")?.policy
     }
@@ -164,14 +168,17 @@ struct RouteTableTests {
 
   @Test("What a route and a provider say about deadlines and leaving clients arrives in the table")
   func settings() throws {
-    let text = plainFile
-      .replacing("    base_url: https://near.example/v1", with: """
-            base_url: https://near.example/v1
-            http: 2
-            timeouts: { connect: 500ms, gap: 2m }
-            tls: { ca_file: /etc/own.pem }
-            headers: { x-team: agents, X-Title: a b }
-        """)
+    let text =
+      plainFile
+      .replacing(
+        "    base_url: https://near.example/v1",
+        with: """
+              base_url: https://near.example/v1
+              http: 2
+              timeouts: { connect: 500ms, gap: 2m }
+              tls: { ca_file: /etc/own.pem }
+              headers: { x-team: agents, X-Title: a b }
+          """)
       + "\n    on_client_leave: drain\n    drain: { seconds: 7 }\n    timeouts: { first_token: 3s, unstreamed: 1h }\n"
       + "keys:\n  me: { sha256: \(String(repeating: "0aF3", count: 16)) }\n"
       + "listeners:\n  public: { hosts: [Router.Example], origins: [\"https://App.example:443\", \"tauri://localhost\"] }\n"
@@ -184,7 +191,8 @@ struct RouteTableTests {
     let changes = try #require(table.route("chat")?.timeouts)
     #expect(
       near.timeouts.overridden(by: changes)
-        == Timeouts(connect: .milliseconds(500), headers: .seconds(30), firstToken: .seconds(3), gap: .seconds(120),
+        == Timeouts(
+          connect: .milliseconds(500), headers: .seconds(30), firstToken: .seconds(3), gap: .seconds(120),
           unstreamed: .seconds(3_600)))
     #expect(table.route("chat")?.onClientLeave == .drain(.seconds(7)))
     #expect(table.keys.map(\.digest) == [Array(repeating: [0x0a, 0xf3], count: 16).flatMap { $0 }])
@@ -206,7 +214,8 @@ struct RouteTableTests {
 
   @Test("A secret shows itself nowhere")
   func secrets() throws {
-    let text = plainFile.replacing("    base_url: https://near", with: "    api_key: ${KEY}\n    base_url: https://near")
+    let text = plainFile.replacing(
+      "    base_url: https://near", with: "    api_key: ${KEY}\n    base_url: https://near")
     let table = try table(text, CompileInputs(environment: ["KEY": "hunter2"]))
     var dumped = ""
     dump(table, to: &dumped)
