@@ -50,6 +50,7 @@ class RustRouter(Peer):
     def invocation(self):
         return ([os.path.join(self.folder, "bin", "python"), "-m", self.module, "--worker-urls", self.upstream.url,
                  "--host", "127.0.0.1", "--port", str(self.port), "--policy", "round_robin",
+                 "--max-concurrent-requests", "16384",   # SMG's own limit turns 8,000 open streams away
                  "--prometheus-host", "127.0.0.1", "--prometheus-port", str(free_port()),
                  "--log-level", self.log_level], {})
 
