@@ -199,7 +199,7 @@ class Pointsman(Server):
         for name in prices:
             lines += [f"  mock-{name}:", f"    base_url: {self.upstream.url}/v1", "    api_key: ${BENCH_UPSTREAM_KEY}"]
             if self.upstream.tls:
-                lines.append(f"    ca_file: {self.setting.certificate}")
+                lines.append(f"    tls: {{ ca_file: {self.setting.certificate} }}")
         lines += ["models:", "  bench/mock:", "    endpoints:"]
         for name, price in prices.items():
             lines += [f"      - provider: mock-{name}", "        model: mock",
