@@ -61,9 +61,16 @@ int pm_listen(const char *host, uint16_t port, int backlog) {
   }
   int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
-  int on = 1;
+  int on = 1, idle = 15, interval = 5, probes = 3;
+  unsigned int unacknowledged_ms = 60000;
   if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
       setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0 ||
+      setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) < 0 ||
+      setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0 ||
+      setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle) < 0 ||
+      setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval) < 0 ||
+      setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes) < 0 ||
+      setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms, sizeof unacknowledged_ms) < 0 ||
       bind(fd, (struct sockaddr *)&address, length) < 0 || listen(fd, backlog) < 0) {
     int error = errno;
     close(fd);
@@ -82,10 +89,7 @@ int pm_local_port(int fd) {
 
 int pm_accept(int fd) {
   int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-  if (client < 0) return -errno;
-  int on = 1;
-  setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  return client;
+  return client < 0 ? -errno : client;
 }
 
 void pm_close(int fd) { close(fd); }
@@ -100,6 +104,13 @@ ssize_t pm_read(int fd, void *into, size_t count) {
 ssize_t pm_write(int fd, const void *from, size_t count) {
   ssize_t put;
   do put = write(fd, from, count);
+  while (put < 0 && errno == EINTR);
+  return put < 0 ? -errno : put;
+}
+
+ssize_t pm_send(int fd, const void *from, size_t count) {
+  ssize_t put;
+  do put = send(fd, from, count, MSG_NOSIGNAL);
   while (put < 0 && errno == EINTR);
   return put < 0 ? -errno : put;
 }
@@ -147,7 +158,7 @@ int pm_thread_nice(int value) {
 
 int pm_name_thread(const char *name) { return pthread_setname_np(pthread_self(), name); }
 
-int pm_resolve(const char *host, char (*into)[64], int capacity, const char **error) {
+int pm_resolve(const char *host, char *into, int capacity, const char **error) {
   struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG}, *found = NULL;
   int code = getaddrinfo(host, NULL, &hints, &found);
   if (code != 0) {
@@ -156,7 +167,7 @@ int pm_resolve(const char *host, char (*into)[64], int capacity, const char **er
   }
   int count = 0;
   for (struct addrinfo *a = found; a && count < capacity; a = a->ai_next)
-    if (getnameinfo(a->ai_addr, a->ai_addrlen, into[count], 64, NULL, 0, NI_NUMERICHOST) == 0) count++;
+    if (getnameinfo(a->ai_addr, a->ai_addrlen, into + 64 * count, 64, NULL, 0, NI_NUMERICHOST) == 0) count++;
   freeaddrinfo(found);
   return count;
 }

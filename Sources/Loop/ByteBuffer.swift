@@ -23,10 +23,11 @@ public struct ByteBuffer: ~Copyable {
   public mutating func reserve(_ count: Int) {
     if capacity - end >= count { return }
     let held = self.count
-    if let base, capacity - held >= count, start >= held {
-      memcpy(base, base + start, held)
+    if let base, capacity - held >= count, start >= capacity / 4 {
+      // A quarter or more is free at the front, so what is moved was paid for by what was consumed.
+      memmove(base, base + start, held)
     } else {
-      var wanted = max(capacity, 512)
+      var wanted = max(base == nil ? 0 : capacity * 2, 512)
       while wanted - held < count { wanted *= 2 }
       if start == 0 {
         base = realloc(base, wanted)

@@ -67,6 +67,8 @@ public final class EventLoop {
   private var timers = TimerQueue()
   private var isStopping = false
   private let events: UnsafeMutableBufferPointer<pm_event>
+  /// When the last round was over: what it took must not make the next timer late.
+  private var roundEnd: UInt64
 
   /// Monotonic nanoseconds, read once at the start of each round.
   public private(set) var now: UInt64
@@ -83,6 +85,7 @@ public final class EventLoop {
     events = .allocate(capacity: 256)
     events.initialize(repeating: pm_event())
     now = poller.monotonicNanoseconds()
+    roundEnd = now
     wallMilliseconds = poller.wallMilliseconds()
   }
 
@@ -155,7 +158,7 @@ public final class EventLoop {
   public func round(mayWait: Bool) -> Bool {
     var timeout: UInt64? = mayWait ? nil : 0
     if mayWait, let earliest = timers.earliest {
-      timeout = earliest > now ? earliest - now : 0
+      timeout = earliest > roundEnd ? earliest - roundEnd : 0
     }
     let count = poller.wait(events, timeout: timeout)
     now = poller.monotonicNanoseconds()
@@ -168,12 +171,20 @@ public final class EventLoop {
         guard slot < slots.count, slots[slot].generation == UInt32(truncatingIfNeeded: event.token >> 32) else {
           continue
         }
-        slots[slot].target?.ready(Readiness(rawValue: event.events))
+        // A strong reference of its own: the target may remove itself, and others, while it runs.
+        let target = slots[slot].target
+        target?.ready(Readiness(rawValue: event.events))
       }
     }
-    while let target = timers.popDue(now: now) { target.timerFired(now: now) }
+    // A timer that is armed again with a deadline that has passed already fires in the next round, not for ever in this.
+    var due = timers.entryCount
+    while due > 0, let target = timers.popDue(now: now) {
+      due -= 1
+      target.timerFired(now: now)
+    }
     let more = driver?.driveRound() ?? false
-    let took = poller.monotonicNanoseconds() &- began
+    roundEnd = poller.monotonicNanoseconds()
+    let took = roundEnd &- began
     if took > 5_000_000 { slowRounds &+= 1 }
     if took > longestRound { longestRound = took }
     return more

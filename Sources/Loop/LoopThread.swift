@@ -17,7 +17,7 @@ public final class LoopThread: Sendable {
       { argument in
         guard let argument else { return nil }
         let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
-        _ = pm_name_thread(String(start.name.prefix(15)))
+        _ = pm_name_thread(String(decoding: start.name.utf8.prefix(15), as: UTF8.self))
         start.body()
         return nil
       }, start.toOpaque())

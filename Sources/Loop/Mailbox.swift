@@ -23,8 +23,11 @@ public final class Mailbox<Message: Sendable>: Sendable {
   }
 
   /// Hands the messages to `receive` on the loop's thread, in order, as rounds go by.
-  public func attach(to loop: EventLoop, receive: @escaping (Message) -> Void) {
-    _ = loop.add(wake, interest: .read, target: Drain(mailbox: self, receive: receive))
+  ///
+  /// - Returns: false when the loop cannot watch the mailbox; nothing would ever be received.
+  @discardableResult
+  public func attach(to loop: EventLoop, receive: @escaping (Message) -> Void) -> Bool {
+    loop.add(wake, interest: .read, target: Drain(mailbox: self, receive: receive)) != nil
   }
 
   private final class Drain: PollTarget {

@@ -26,6 +26,8 @@ struct TimerQueue {
   private var slots: ContiguousArray<Slot> = []
   private var free: ContiguousArray<UInt32> = []
   private var heap: ContiguousArray<Entry> = []
+  /// Entries in the heap that nobody waits for any more: their timer was removed or moved earlier.
+  private var stale = 0
 
   mutating func add(_ target: any TimerTarget) -> Int {
     if let slot = free.popLast() {
@@ -37,15 +39,16 @@ struct TimerQueue {
   }
 
   mutating func remove(_ slot: Int) {
+    guard slots.indices.contains(slot), slots[slot].target != nil else { return }
     slots[slot].target = nil
     slots[slot].wanted = 0
-    slots[slot].queued = 0
-    slots[slot].generation &+= 1
+    abandonEntry(of: slot)
     free.append(UInt32(slot))
   }
 
   /// Arms, moves or (with `nil`) disarms a timer.
   mutating func arm(_ slot: Int, at deadline: UInt64?) {
+    guard slots.indices.contains(slot), slots[slot].target != nil else { return }
     guard let deadline else {
       slots[slot].wanted = 0
       return
@@ -53,7 +56,7 @@ struct TimerQueue {
     let wanted = max(deadline, 1)
     slots[slot].wanted = wanted
     if slots[slot].queued == 0 || wanted < slots[slot].queued {
-      slots[slot].generation &+= 1
+      abandonEntry(of: slot)
       slots[slot].queued = wanted
       push(Entry(deadline: wanted, slot: UInt32(slot), generation: slots[slot].generation))
     }
@@ -62,12 +65,18 @@ struct TimerQueue {
   /// The earliest entry, which may be one that will only be put back.
   var earliest: UInt64? { heap.first?.deadline }
 
+  /// How many entries the heap holds, stale ones included.
+  var entryCount: Int { heap.count }
+
   /// The next target whose deadline has passed, or `nil`.
   mutating func popDue(now: UInt64) -> (any TimerTarget)? {
     while let first = heap.first, first.deadline <= now {
       pop()
       let slot = Int(first.slot)
-      guard slots[slot].generation == first.generation, slots[slot].queued == first.deadline else { continue }
+      guard slots[slot].generation == first.generation else {
+        stale -= 1
+        continue
+      }
       slots[slot].queued = 0
       let wanted = slots[slot].wanted
       if wanted == 0 { continue }
@@ -80,6 +89,19 @@ struct TimerQueue {
       return slots[slot].target
     }
     return nil
+  }
+
+  /// Makes the heap entry of a timer stale; the heap is swept when most of it is.
+  private mutating func abandonEntry(of slot: Int) {
+    guard slots[slot].queued != 0 else { return }
+    slots[slot].queued = 0
+    slots[slot].generation &+= 1
+    stale += 1
+    guard stale > 1024, stale > heap.count / 2 else { return }
+    let all = heap
+    heap.removeAll(keepingCapacity: true)
+    stale = 0
+    for entry in all where slots[Int(entry.slot)].generation == entry.generation { push(entry) }
   }
 
   private mutating func push(_ entry: Entry) {
