@@ -13,13 +13,20 @@ import Testing
   private let known = #""id":"gen-1","created":1,"model":"a/b","provider":"P""#
 
   @Test(arguments: [
-    (#"{"id":"x","created":9,"model":"m","provider":"q"}"#, #"{"id":"gen-1","created":1,"model":"a/b","provider":"P"}"#),
-    (#" { "provider":null , "model":{"a":[1]},"z":1.0,"created":"9", "id" : 5 } "#,
-      #" { "provider":"P" , "model":"a/b","z":1.0,"created":1, "id" : "gen-1" } "#),
+    (
+      #"{"id":"x","created":9,"model":"m","provider":"q"}"#, #"{"id":"gen-1","created":1,"model":"a/b","provider":"P"}"#
+    ),
+    (
+      #" { "provider":null , "model":{"a":[1]},"z":1.0,"created":"9", "id" : 5 } "#,
+      #" { "provider":"P" , "model":"a/b","z":1.0,"created":1, "id" : "gen-1" } "#
+    ),
     ("{}", #"{"id":"gen-1","created":1,"model":"a/b","provider":"P"}"#),
     ("{ }", #"{"id":"gen-1","created":1,"model":"a/b","provider":"P" }"#),
     (#"{"choices":[]}"#, #"{"id":"gen-1","created":1,"model":"a/b","provider":"P","choices":[]}"#),
-    (#"{"id":"x","created":1,"model":"m","choices":[]}"#, #"{"provider":"P","id":"gen-1","created":1,"model":"a/b","choices":[]}"#),
+    (
+      #"{"id":"x","created":1,"model":"m","choices":[]}"#,
+      #"{"provider":"P","id":"gen-1","created":1,"model":"a/b","choices":[]}"#
+    ),
   ]) func `the identity is replaced or added`(_ text: String, _ expected: String) throws {
     #expect(try rewrite(text) == expected)
   }
@@ -31,14 +38,17 @@ import Testing
     #expect(try rewrite(head + "}", .drop) == head + "}")
     let usage = UsageEdit.set(Array(#"{"prompt_tokens":7}"#.utf8))
     #expect(try rewrite(head + #","usage":null}"#, usage) == head + #","usage":{"prompt_tokens":7}}"#)
-    #expect(try rewrite(head + #","usage":{"prompt_tokens":1},"z":1}"#, usage) == head + #","usage":{"prompt_tokens":7},"z":1}"#)
+    #expect(
+      try rewrite(head + #","usage":{"prompt_tokens":1},"z":1}"#, usage) == head
+        + #","usage":{"prompt_tokens":7},"z":1}"#)
     #expect(try rewrite(head + "}", usage) == #"{"usage":{"prompt_tokens":7},"# + known + "}")
   }
 
   @Test func `cost is the first member of the usage that is written`() throws {
     let head = "{" + known
     #expect(
-      try rewrite(head + #","usage":{"prompt_tokens":1}}"#, cost: "0.5") == head + #","usage":{"cost":0.5,"prompt_tokens":1}}"#)
+      try rewrite(head + #","usage":{"prompt_tokens":1}}"#, cost: "0.5") == head
+        + #","usage":{"cost":0.5,"prompt_tokens":1}}"#)
     #expect(try rewrite(head + #","usage":{ }}"#, cost: "0.5") == head + #","usage":{"cost":0.5 }}"#)
     #expect(
       try rewrite(head + #","usage":{"a":1,"cost":9.5,"d":{"cost":3}}}"#, cost: "0.5")

@@ -5,7 +5,8 @@ import Testing
 func chunk(_ text: String) throws -> ChunkScan { try ChunkScan.scan(Array(text.utf8).span) }
 
 @Suite struct ChunkScanTests {
-  private let event = #"{"id":"c-1","object":"chat.completion.chunk","created":17,"model":"m","provider":null,"#
+  private let event =
+    #"{"id":"c-1","object":"chat.completion.chunk","created":17,"model":"m","provider":null,"#
     + #""choices":[{"index":0,"delta":{"role":"assistant","content":"Hi"},"logprobs":null,"finish_reason":null}]}"#
 
   private func text(_ range: Range<Int>?, of event: String) -> String? {
@@ -25,7 +26,8 @@ func chunk(_ text: String) throws -> ChunkScan { try ChunkScan.scan(Array(text.u
   }
 
   @Test func `keys are read unescaped`() throws {
-    let event = #"{"\u0069d":"x","us\u0061ge":{"prompt_tok\u0065ns":4},"choi\u0063es":[{"d\u0065lta":{"content":"a"}}]}"#
+    let event =
+      #"{"\u0069d":"x","us\u0061ge":{"prompt_tok\u0065ns":4},"choi\u0063es":[{"d\u0065lta":{"content":"a"}}]}"#
     let scan = try chunk(event)
     #expect(text(scan.id, of: event) == #""x""#)
     #expect(scan.usage == TokenUsage(input: 4))
@@ -37,7 +39,8 @@ func chunk(_ text: String) throws -> ChunkScan { try ChunkScan.scan(Array(text.u
     (#"{"content":null,"tool_calls":null}"#, false), (#"{"tool_calls":[]}"#, false), (#"{"function_call":{ }}"#, false),
     (#"{"content":"x"}"#, true), (#"{"content":" "}"#, true), (#"{"reasoning":"hm"}"#, true),
     (#"{"reasoning_content":"hm","content":null}"#, true), (#"{"tool_calls":[{"index":0}]}"#, true),
-    (#"{"content":[{"type":"text"}]}"#, true), (#"{"audio":{"id":"a"}}"#, true), (#"{"x":0}"#, true), (#"{"x":false}"#, true),
+    (#"{"content":[{"type":"text"}]}"#, true), (#"{"audio":{"id":"a"}}"#, true), (#"{"x":0}"#, true),
+    (#"{"x":false}"#, true),
     (#"{"refusal":"no"}"#, true),
   ]) func `content is anything besides the role that is not empty`(_ delta: String, _ hasContent: Bool) throws {
     #expect(try chunk(#"{"choices":[{"index":0,"delta":\#(delta)}]}"#).hasContent == hasContent)
@@ -49,10 +52,14 @@ func chunk(_ text: String) throws -> ChunkScan { try ChunkScan.scan(Array(text.u
     #expect(try !chunk(#"{"choices":[{"index":0,"text":null,"logprobs":{"tokens":[]}}]}"#).hasContent)
   }
 
-  @Test(arguments: [
-    (#""stop""#, FinishReason.stop), (#""length""#, .length), (#""tool_calls""#, .toolCalls), (#""function_call""#, .toolCalls),
-    (#""content_filter""#, .contentFilter), (#""error""#, .error), (#""eos""#, .other), ("null", nil), (#""""#, nil), ("1", nil),
-  ] as [(String, FinishReason?)]) func `a finish reason is told`(_ value: String, _ reason: FinishReason?) throws {
+  @Test(
+    arguments: [
+      (#""stop""#, FinishReason.stop), (#""length""#, .length), (#""tool_calls""#, .toolCalls),
+      (#""function_call""#, .toolCalls),
+      (#""content_filter""#, .contentFilter), (#""error""#, .error), (#""eos""#, .other), ("null", nil), (#""""#, nil),
+      ("1", nil),
+    ] as [(String, FinishReason?)]) func `a finish reason is told`(_ value: String, _ reason: FinishReason?) throws
+  {
     let scan = try chunk(#"{"choices":[{"finish_reason":\#(value),"index":2}]}"#)
     #expect(scan.finishReason == reason)
     #expect(scan.finished.contains(2) == (reason != nil))
@@ -72,9 +79,12 @@ func chunk(_ text: String) throws -> ChunkScan { try ChunkScan.scan(Array(text.u
   }
 
   @Test(arguments: [
-    "", " ", "[]", "1", #""a""#, "[DONE]", "{", #"{"a":1"#, #"{"choices":[{"delta":{"content":"x"}}]"#, "{} {}", #"{"a":NaN}"#,
-    #"{"choices":{}}"#, #"{"choices":5}"#, #"{"choices":[1]}"#, #"{"choices":[{"delta":"x"}]}"#, #"{"choices":[{"index":-1}]}"#,
-    #"{"choices":[{"index":"0"}]}"#, #"{"choices":[{"index":4096}]}"#, #"{"choices":[{"index":1e3}]}"#, #"{"choices":[{},]}"#,
+    "", " ", "[]", "1", #""a""#, "[DONE]", "{", #"{"a":1"#, #"{"choices":[{"delta":{"content":"x"}}]"#, "{} {}",
+    #"{"a":NaN}"#,
+    #"{"choices":{}}"#, #"{"choices":5}"#, #"{"choices":[1]}"#, #"{"choices":[{"delta":"x"}]}"#,
+    #"{"choices":[{"index":-1}]}"#,
+    #"{"choices":[{"index":"0"}]}"#, #"{"choices":[{"index":4096}]}"#, #"{"choices":[{"index":1e3}]}"#,
+    #"{"choices":[{},]}"#,
     #"{"choices":[{"index":99999999999999999999}]}"#, #"{"a":"\#("\n")"}"#,
   ]) func `a malformed chunk is an error`(_ text: String) {
     #expect(throws: ChunkError.self) { try chunk(text) }
@@ -105,7 +115,8 @@ func chunk(_ text: String) throws -> ChunkScan { try ChunkScan.scan(Array(text.u
   @Test func `random edits of a chunk never break a rewrite`() {
     var random = SeededRandom(5)
     let original = Array(
-      (event.dropLast() + #","usage":{"prompt_tokens":12,"cost":1,"completion_tokens_details":{"reasoning_tokens":3}}}"#).utf8)
+      (event.dropLast() + #","usage":{"prompt_tokens":12,"cost":1,"completion_tokens_details":{"reasoning_tokens":3}}}"#)
+        .utf8)
     let alphabet = Array("{}[]\":,\\u0e1-.tfn \n".utf8)
     for _ in 0..<10_000 {
       var bytes = original

@@ -70,7 +70,8 @@ import Testing
   @Test func `bytes that are not UTF-8 pass as they are`() {
     let bytes: [UInt8] = Array("data: ".utf8) + [0xff, 0xc0, 0x80] + Array("\n\n".utf8)
     for cut in 0...bytes.count {
-      #expect(WireProperties.frame(bytes, pieces: [cut]).events == [.init(data: [0xff, 0xc0, 0x80], isMultiLine: false)])
+      #expect(
+        WireProperties.frame(bytes, pieces: [cut]).events == [.init(data: [0xff, 0xc0, 0x80], isMultiLine: false)])
     }
   }
 

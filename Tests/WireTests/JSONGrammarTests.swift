@@ -25,18 +25,22 @@ import Testing
 
   @Test(arguments: [
     "", "01", "-", "-01", "+1", "1.", ".5", "1e", "1e+", "1.e5", "0x1", "1_0", "Infinity", "NaN", "-Infinity", "True",
-    "tru", "truee", "nul", "nulL", "undefined", "'a'", "a", "[", "]", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "[1,,2]", "{",
+    "tru", "truee", "nul", "nulL", "undefined", "'a'", "a", "[", "]", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "[1,,2]",
+    "{",
     "{]", "[}", #"{"a"}"#, #"{"a":}"#, #"{"a":1,}"#, #"{a:1}"#, #"{"a" 1}"#, #"{1:1}"#, #"{"a":1 "b":2}"#, #"{"a"::1}"#,
     #"{,"a":1}"#, #"""#, #""a"#, #""\x""#, #""\u12""#, #""\u12g4""#, #""\ud834""#, #""\udd1e""#, #""\ud834\n""#,
     #""\ud834\u0041""#, #""\ud834\ud834""#, #""\""#, "\"\n\"", "\"\t\"", "\"\u{0}\"", "\"1234567\u{1f}\"", "1 2", "1,2",
     "// c\n1", "/* c */1", "\u{feff}1", "\u{a0}1", "1\u{c}", #""a" "b""#,
   ]) func `this is not JSON`(_ value: String) { #expect(!accepts(Array(value.utf8))) }
 
-  @Test(arguments: [
-    [0xff], [0x80], [0xc0, 0x80], [0xc1, 0xbf], [0xc2], [0xc2, 0x41], [0xe0, 0x80, 0x80], [0xe0, 0x9f, 0xbf], [0xe2, 0x82],
-    [0xed, 0xa0, 0x80], [0xed, 0xbf, 0xbf], [0xf0, 0x80, 0x80, 0x80], [0xf0, 0x8f, 0xbf, 0xbf], [0xf0, 0x9f, 0x98],
-    [0xf4, 0x90, 0x80, 0x80], [0xf5, 0x80, 0x80, 0x80], [0xf8, 0x88, 0x80, 0x80, 0x80],
-  ] as [[UInt8]]) func `a string that is not UTF-8 is refused, wherever it stands`(_ bytes: [UInt8]) {
+  @Test(
+    arguments: [
+      [0xff], [0x80], [0xc0, 0x80], [0xc1, 0xbf], [0xc2], [0xc2, 0x41], [0xe0, 0x80, 0x80], [0xe0, 0x9f, 0xbf],
+      [0xe2, 0x82],
+      [0xed, 0xa0, 0x80], [0xed, 0xbf, 0xbf], [0xf0, 0x80, 0x80, 0x80], [0xf0, 0x8f, 0xbf, 0xbf], [0xf0, 0x9f, 0x98],
+      [0xf4, 0x90, 0x80, 0x80], [0xf5, 0x80, 0x80, 0x80], [0xf8, 0x88, 0x80, 0x80, 0x80],
+    ] as [[UInt8]]) func `a string that is not UTF-8 is refused, wherever it stands`(_ bytes: [UInt8])
+  {
     for padding in 0..<10 {
       let text = [UInt8](repeating: UInt8(ascii: "x"), count: padding)
       #expect(!accepts([0x22] + text + bytes + text + [0x22]))

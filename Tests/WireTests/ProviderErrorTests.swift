@@ -5,22 +5,27 @@ import Testing
 @Suite struct ProviderErrorTests {
   private func scan(_ text: String) -> ProviderError { ProviderError.scan(Array(text.utf8).span) }
 
-  @Test(arguments: [
-    (#"{"error":{"message":"No","type":"t","code":"c"}}"#, "No", "c", "t"), (#"{"error":"No"}"#, "No", nil, nil),
-    (#"{"message":"No","code":429}"#, "No", "429", nil), (#"{"detail":"No"}"#, "No", nil, nil),
-    (#"{"detail":[{"loc":["body","n"],"msg":"No","type":"int"},{"msg":"Other"}]}"#, "No", nil, "int"),
-    (#"{"object":"error","message":"No","type":"BadRequestError","param":null,"code":400}"#, "No", "400", "BadRequestError"),
-    (#"{"type":"error","error":{"type":"overloaded_error","message":"No"}}"#, "No", nil, "overloaded_error"),
-    (#"[{"error":{"code":503,"message":"No","status":"UNAVAILABLE"}}]"#, "No", "503", nil),
-    (#"{"id":"x","choices":[],"error":{"code":502,"message":"No","metadata":{"raw":"x"}}}"#, "No", "502", nil),
-    (#"{"detail":{"error":{"message":"No"}}}"#, "No", nil, nil), (#"{"errors":[{"message":"No"}]}"#, "No", nil, nil),
-    ("No capacity", "No capacity", nil, nil), ("<html><body>502</body></html>", nil, nil, nil), ("", nil, nil, nil),
-    ("  ", nil, nil, nil), ("{}", nil, nil, nil), ("[]", nil, nil, nil), (#"{"error":null}"#, nil, nil, nil),
-    (#"{"error":{"message":{"a":"b"}}}"#, nil, nil, nil), (#"{"error":{"message":"No","type":"t""#, "No", nil, "t"),
-    (#"{"error":{"message":"No" oops"#, "No", nil, nil),
-  ] as [(String, String?, String?, String?)]) func `a shape that is in use is read`(
-    _ body: String, _ message: String?, _ code: String?, _ type: String?
-  ) {
+  @Test(
+    arguments: [
+      (#"{"error":{"message":"No","type":"t","code":"c"}}"#, "No", "c", "t"), (#"{"error":"No"}"#, "No", nil, nil),
+      (#"{"message":"No","code":429}"#, "No", "429", nil), (#"{"detail":"No"}"#, "No", nil, nil),
+      (#"{"detail":[{"loc":["body","n"],"msg":"No","type":"int"},{"msg":"Other"}]}"#, "No", nil, "int"),
+      (
+        #"{"object":"error","message":"No","type":"BadRequestError","param":null,"code":400}"#, "No", "400",
+        "BadRequestError"
+      ),
+      (#"{"type":"error","error":{"type":"overloaded_error","message":"No"}}"#, "No", nil, "overloaded_error"),
+      (#"[{"error":{"code":503,"message":"No","status":"UNAVAILABLE"}}]"#, "No", "503", nil),
+      (#"{"id":"x","choices":[],"error":{"code":502,"message":"No","metadata":{"raw":"x"}}}"#, "No", "502", nil),
+      (#"{"detail":{"error":{"message":"No"}}}"#, "No", nil, nil), (#"{"errors":[{"message":"No"}]}"#, "No", nil, nil),
+      ("No capacity", "No capacity", nil, nil), ("<html><body>502</body></html>", nil, nil, nil), ("", nil, nil, nil),
+      ("  ", nil, nil, nil), ("{}", nil, nil, nil), ("[]", nil, nil, nil), (#"{"error":null}"#, nil, nil, nil),
+      (#"{"error":{"message":{"a":"b"}}}"#, nil, nil, nil), (#"{"error":{"message":"No","type":"t""#, "No", nil, "t"),
+      (#"{"error":{"message":"No" oops"#, "No", nil, nil),
+    ] as [(String, String?, String?, String?)]) func `a shape that is in use is read`(
+      _ body: String, _ message: String?, _ code: String?, _ type: String?
+    )
+  {
     let error = scan(body)
     #expect(error.message == message)
     #expect(error.code == code)
@@ -29,8 +34,10 @@ import Testing
 
   @Test(arguments: [
     (#"{"error":{"code":"context_length_exceeded","message":"x"}}"#, ProviderError.Kind.contextLength),
-    (#"{"error":{"code":400,"message":"the request exceeds the available context size","type":"exceed_context_size_error"}}"#,
-      .contextLength),
+    (
+      #"{"error":{"code":400,"message":"the request exceeds the available context size","type":"exceed_context_size_error"}}"#,
+      .contextLength
+    ),
     (#"{"message":"This model's maximum context length is 4096 tokens."}"#, .contextLength),
     (#"{"error":{"code":"content_filter"}}"#, .contentFilter),
     (#"{"error":{"message":"Your input was flagged by moderation"}}"#, .contentFilter),

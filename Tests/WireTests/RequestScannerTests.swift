@@ -23,7 +23,8 @@ func chat(_ members: String) -> String {
 
 @Suite struct RequestScannerTests {
   @Test func `a chat request gives what routing needs`() throws {
-    let body = #" {"messages":[{"role":"user","content":"h\u00e9\n"}], "model" : "meta\/llama","stream":true,"n":3,"#
+    let body =
+      #" {"messages":[{"role":"user","content":"h\u00e9\n"}], "model" : "meta\/llama","stream":true,"n":3,"#
       + #""max_tokens":100,"tools":[{}],"stream_options":{"x":1,"include_usage":true}} "#
     let scan = try scan(body)
     #expect(scan.modelName == Array("meta/llama".utf8))
@@ -61,7 +62,8 @@ func chat(_ members: String) -> String {
   }
 
   @Test(arguments: [
-    (#"{"prompt":"x","model":"m"}"#, 1), (#"{"prompt":"","model":"m"}"#, 1), (#"{"prompt":["a","b","c"],"model":"m"}"#, 3),
+    (#"{"prompt":"x","model":"m"}"#, 1), (#"{"prompt":"","model":"m"}"#, 1),
+    (#"{"prompt":["a","b","c"],"model":"m"}"#, 3),
     (#"{"prompt":[1,2,3],"model":"m"}"#, 1), (#"{"prompt":[[1,2],[3]],"model":"m"}"#, 2),
     (#"{"prompt":["a","b"],"model":"m","n":128}"#, 256),
   ]) func `prompts are counted`(_ body: String, _ choices: Int) throws {

@@ -20,22 +20,38 @@ import Testing
   }
 
   @Test(arguments: [
-    (#"{"messages":[1],"model":"m","stream":true}"#,
-      #"{"stream_options":{"include_usage":true},"messages":[1],"model":"N","stream":true}"#),
-    (#"{"stream_options":null,"model":"m","messages":[1],"stream":true}"#,
-      #"{"stream_options":{"include_usage":true},"model":"N","messages":[1],"stream":true}"#),
-    (#"{"model":"m","messages":[1],"stream":true,"stream_options": null }"#,
-      #"{"model":"N","messages":[1],"stream":true,"stream_options": {"include_usage":true} }"#),
-    (#"{"model":"m","messages":[1],"stream":true,"stream_options":{ }}"#,
-      #"{"model":"N","messages":[1],"stream":true,"stream_options":{"include_usage":true }}"#),
-    (#"{"stream_options":{"a":{}},"model":"m","messages":[1],"stream":true}"#,
-      #"{"stream_options":{"include_usage":true,"a":{}},"model":"N","messages":[1],"stream":true}"#),
-    (#"{"model":"m","messages":[1],"stream":true,"stream_options":{"a":1,"include_\u0075sage" : false}}"#,
-      #"{"model":"N","messages":[1],"stream":true,"stream_options":{"a":1,"include_\u0075sage" : true}}"#),
-    (#"{"stream_options":{"include_usage":null},"messages":[1],"stream":true,"model":"m"}"#,
-      #"{"stream_options":{"include_usage":true},"messages":[1],"stream":true,"model":"N"}"#),
-    (#"{"stream_options":{"include_usage":true},"messages":[1],"stream":true,"model":"m"}"#,
-      #"{"stream_options":{"include_usage":true},"messages":[1],"stream":true,"model":"N"}"#),
+    (
+      #"{"messages":[1],"model":"m","stream":true}"#,
+      #"{"stream_options":{"include_usage":true},"messages":[1],"model":"N","stream":true}"#
+    ),
+    (
+      #"{"stream_options":null,"model":"m","messages":[1],"stream":true}"#,
+      #"{"stream_options":{"include_usage":true},"model":"N","messages":[1],"stream":true}"#
+    ),
+    (
+      #"{"model":"m","messages":[1],"stream":true,"stream_options": null }"#,
+      #"{"model":"N","messages":[1],"stream":true,"stream_options": {"include_usage":true} }"#
+    ),
+    (
+      #"{"model":"m","messages":[1],"stream":true,"stream_options":{ }}"#,
+      #"{"model":"N","messages":[1],"stream":true,"stream_options":{"include_usage":true }}"#
+    ),
+    (
+      #"{"stream_options":{"a":{}},"model":"m","messages":[1],"stream":true}"#,
+      #"{"stream_options":{"include_usage":true,"a":{}},"model":"N","messages":[1],"stream":true}"#
+    ),
+    (
+      #"{"model":"m","messages":[1],"stream":true,"stream_options":{"a":1,"include_\u0075sage" : false}}"#,
+      #"{"model":"N","messages":[1],"stream":true,"stream_options":{"a":1,"include_\u0075sage" : true}}"#
+    ),
+    (
+      #"{"stream_options":{"include_usage":null},"messages":[1],"stream":true,"model":"m"}"#,
+      #"{"stream_options":{"include_usage":true},"messages":[1],"stream":true,"model":"N"}"#
+    ),
+    (
+      #"{"stream_options":{"include_usage":true},"messages":[1],"stream":true,"model":"m"}"#,
+      #"{"stream_options":{"include_usage":true},"messages":[1],"stream":true,"model":"N"}"#
+    ),
   ]) func `a streamed request asks for its usage`(_ body: String, _ expected: String) throws {
     #expect(try splice(body, askUsage: true, model: #""N""#) == expected)
   }

@@ -24,7 +24,9 @@ import Testing
   }
 
   @Test func `zero is zero; null and missing are unknown`() throws {
-    #expect(try usage(#"{"prompt_tokens":0,"completion_tokens":null,"prompt_tokens_details":null}"#).0 == TokenUsage(input: 0))
+    #expect(
+      try usage(#"{"prompt_tokens":0,"completion_tokens":null,"prompt_tokens_details":null}"#).0 == TokenUsage(input: 0)
+    )
     #expect(try usage("{}").0 == TokenUsage())
     #expect(try usage("null").0 == nil)
     #expect(try usage("null").isInvalid == false)
@@ -32,7 +34,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "-5", "-0", #""12""#, "9223372036854775808", "9223372036854775807", "9007199254740993", "1e308", "1e2", "12.5", "12.0",
+    "-5", "-0", #""12""#, "9223372036854775808", "9223372036854775807", "9007199254740993", "1e308", "1e2", "12.5",
+    "12.0",
     "{}", "[]", "[12]", "true", "1e400", "99999999999999999999999999999999999999999999", #"{"value":3}"#,
   ]) func `a count that cannot be makes the usage invalid`(_ value: String) throws {
     for object in [

@@ -62,7 +62,9 @@ extension ChunkScan {
   private func nextEdit(from position: Int, _ usage: UsageEdit, _ cost: [UInt8]?) -> Edit? {
     var next: Edit?
     func consider(_ range: Range<Int>?, _ part: Edit.Part) {
-      guard let range, range.lowerBound >= position, range.lowerBound < next?.range.lowerBound ?? Int.max else { return }
+      guard let range, range.lowerBound >= position, range.lowerBound < next?.range.lowerBound ?? Int.max else {
+        return
+      }
       next = Edit(range: range, part: part)
     }
     consider(id, .id)

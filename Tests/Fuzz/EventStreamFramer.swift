@@ -1,0 +1,11 @@
+// fuzz: module Wire
+// fuzz: source Tests/WireTests/WireProperties.swift
+
+/// A stream of events: every way of cutting the bytes gives the same events.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+  if let broken = WireProperties.eventStream(Array(UnsafeBufferPointer(start: start, count: count))) {
+    fatalError(broken)
+  }
+  return 0
+}

@@ -1,0 +1,9 @@
+// fuzz: module Wire
+// fuzz: source Tests/WireTests/WireProperties.swift
+
+/// A request body: in pieces as in whole, and what is spliced from it scans to the same.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+  if let broken = WireProperties.request(Array(UnsafeBufferPointer(start: start, count: count))) { fatalError(broken) }
+  return 0
+}
