@@ -13,12 +13,13 @@ extension Connection {
     respond(status: status, contentType: contentType, length: body.count, fields: fields) { $0.append(body) }
   }
 
-  /// A whole response whose body is appended by `write`, exactly `length` bytes.
+  /// A whole response whose body is appended by `write`: exactly `length` bytes, or the response is cut short and the
+  /// connection ends, so that the client cannot take it for whole.
   public func respond(
     status: Int, contentType: StaticString, length: Int, fields: (inout ByteBuffer) -> Void,
     write: (inout ByteBuffer) -> Void
   ) {
-    if isClosed || responseStarted { return }
+    if isClosed || isAnswered || responseStarted { return }
     appendStatus(status)
     output.append("Content-Type: ")
     output.append(contentType)
@@ -28,13 +29,20 @@ extension Connection {
     appendCommonFields()
     fields(&output)
     output.append("\r\n")
-    if head.method != .head { write(&output) }
+    if head.method != .head {
+      let start = output.count
+      write(&output)
+      if output.count - start != length {
+        output.truncate(to: start)
+        closesAfterResponse = true
+      }
+    }
     responseEnded()
   }
 
   /// Starts a response whose length is not known yet: chunked, or until the close for HTTP/1.0.
   public func beginStream(status: Int, contentType: StaticString, fields: (inout ByteBuffer) -> Void) {
-    if isClosed || responseStarted { return }
+    if isClosed || isAnswered || responseStarted { return }
     responseStarted = true
     isChunkedResponse = !head.isHTTP10
     if head.isHTTP10 { closesAfterResponse = true }
@@ -50,40 +58,66 @@ extension Connection {
 
   /// Appends to the stream; all that one round appends is one chunk.
   public func stream(_ bytes: Span<UInt8>) {
-    if isClosed || bytes.isEmpty { return }
-    openChunkIfNeeded()
+    guard openChunkIfNeeded() else { return }
     output.append(bytes)
+  }
+
+  /// Appends to the stream what `write` appends.
+  public func stream(_ write: (inout ByteBuffer) -> Void) {
+    guard openChunkIfNeeded() else { return }
+    write(&output)
   }
 
   /// Appends literal text to the stream.
   public func stream(_ text: StaticString) {
-    if isClosed { return }
-    openChunkIfNeeded()
+    guard openChunkIfNeeded() else { return }
     output.append(text)
   }
 
   /// Ends the stream in good order.
   public func endStream() {
-    if isClosed { return }
+    if isClosed || !responseStarted { return }
     sealChunk()
-    if isChunkedResponse { output.append("0\r\n\r\n") }
+    if isChunkedResponse, head.method != .head { output.append("0\r\n\r\n") }
     responseEnded()
   }
 
-  private func openChunkIfNeeded() {
-    if openChunk != nil { return }
+  /// The response has been put together whole.
+  private func responseEnded() {
+    isAnswered = true
+    exchange = nil
+    responseStarted = false
+    isChunkedResponse = false
+    setPhase(.max)
     server.markDirty(self)
-    guard isChunkedResponse else { return }
+    if closesAfterResponse || server.isDraining {
+      closesAfterResponse = true
+      chunked = nil
+      state = .responding
+      return
+    }
+    state = .head
+    if input.isEmpty { input.release() } else { server.markResumable(self) }
+  }
+
+  /// Whether the stream takes content; opens the round's chunk.
+  private func openChunkIfNeeded() -> Bool {
+    guard !isClosed, responseStarted, head.method != .head else { return false }
+    if openChunk != nil { return true }
+    server.markDirty(self)
+    guard isChunkedResponse else { return true }
     openChunk = output.count
     // Room for the size, filled in when the chunk is sealed; leading zeros are part of the grammar.
     output.append("00000000\r\n")
+    return true
   }
 
-  /// Fills in the open chunk's size.
+  /// Fills in the open chunk's size. A chunk without content is taken back: it would end the stream.
   func sealChunk() {
     guard let start = openChunk else { return }
     openChunk = nil
     var size = output.count - start - 10
+    if size == 0 { return output.truncate(to: start) }
     var digits: UInt64 = 0
     for _ in 0..<8 {
       let nibble = UInt64(size & 15)
@@ -97,6 +131,7 @@ extension Connection {
 
   private func appendCommonFields() {
     output.append(server.dateField)
+    if !commonFields.isEmpty { output.append(commonFields) }
     if closesAfterResponse || server.isDraining {
       closesAfterResponse = true
       output.append("Connection: close\r\n")

@@ -1,6 +1,10 @@
 import CLinux
 import Loop
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// One client connection: reads requests one after another, writes responses in their order. Belongs to one loop.
 public final class Connection: PollTarget, TimerTarget {
   enum State {
@@ -8,9 +12,9 @@ public final class Connection: PollTarget, TimerTarget {
     case head
     /// Reading a body.
     case body
-    /// The request is whole, the response is owed or under way.
+    /// The response is owed, under way, or written and about to end the connection.
     case responding
-    /// The response is written, unread input is being thrown away so that the client can read it.
+    /// The last response is written, unread input is being thrown away so that the client can read it.
     case lingering
     case closed
   }
@@ -18,18 +22,33 @@ public final class Connection: PollTarget, TimerTarget {
   static let readStep = 16 << 10
   static let roundLimit = 256 << 10
   static let pipelineLimit = 64 << 10
+  static let lingerTime: UInt64 = 2_000_000_000
+  static let lingerLimit = 64 << 20
 
   unowned let server: Server
-  private let transport: Transport
+  let transport: Transport
   private var registration: Registration?
   private var timer = -1
   private var interest: Readiness = [.read, .peerClosed]
-  private var state = State.head
-  private var input = ByteBuffer()
-  private var chunked: ChunkedBody?
-  private var bodyLimit = 0
-  private var bodyRemaining = 0
+  /// Until when the head, the body, the next request or the end may take; `max`: as long as it likes.
+  var phaseDeadline = UInt64.max
+  /// Until when the client must take some of the output that the socket did not; `max`: nothing is waiting.
+  private var writeDeadline = UInt64.max
+
+  var state = State.head
+  var input = ByteBuffer()
+  var headSearch = HeadSearch()
+  /// Whether the time for a head is running.
+  var isHeadAwaited = true
+  var chunked: ChunkedBody?
+  var bodyLimit = 0
+  var bodyRemaining = 0
+  /// How much of `body` is part of the server's sum.
+  private var countedBody = 0
   private var lingered = 0
+  /// Whether the server has it in the list of those with pipelined requests to parse.
+  var isQueued = false
+
   var output = ByteBuffer()
   var isDirty = false
   /// Where the open response chunk's size field stands in `output`.
@@ -37,21 +56,24 @@ public final class Connection: PollTarget, TimerTarget {
   var responseStarted = false
   var isChunkedResponse = false
   var closesAfterResponse = false
+  /// No request is at hand whose response is owed: there is none, or the response has been put together whole.
+  var isAnswered = true
   /// The unwritten output ends a response whose record must be durable first.
   public var needsDurability = false
-  private var isOverHigh = false
-  /// The response to the request at hand has been put together whole.
-  private var isAnswered = false
+  /// Whether so much output waits that the upstream should pause.
+  public private(set) var isOverHighMark = false
 
   /// The head of the request at hand, and its bytes.
-  public private(set) var head = RequestHead()
-  public private(set) var headBytes = ByteBuffer()
+  public internal(set) var head = RequestHead()
+  public internal(set) var headBytes = ByteBuffer()
   /// The body as far as it has come.
   public var body = ByteBuffer()
+  /// Header lines that every response to the request at hand carries, each with its CR LF.
+  public var commonFields: [UInt8] = []
   /// Who answers the request at hand.
   public var exchange: (any Exchange)?
   /// Monotonic nanoseconds at which the request at hand was whole.
-  public private(set) var requestTime: UInt64 = 0
+  public internal(set) var requestTime: UInt64 = 0
 
   public var loop: EventLoop { server.loop }
 
@@ -68,296 +90,169 @@ public final class Connection: PollTarget, TimerTarget {
       return false
     }
     timer = loop.addTimer(self)
-    loop.arm(timer, at: loop.now + server.limits.headTime)
+    setPhase(loop.now + server.limits.headTime)
     return true
   }
 
   public var isClosed: Bool { if case .closed = state { true } else { false } }
   var isIdle: Bool { if case .head = state { input.isEmpty && output.isEmpty } else { false } }
 
-  /// Whether so much output waits that the upstream should pause.
-  public var isOverHighMark: Bool { isOverHigh }
+  /// Whether so much output waits that no further request is taken on.
+  var isBackedUp: Bool { isOverHighMark || output.count > server.limits.outputHigh }
 
   // MARK: - Events
 
   public func ready(_ readiness: Readiness) {
     if readiness.contains(.write) { server.markDirty(self) }
+    let hasEnded = !readiness.isDisjoint(with: [.peerClosed, .hangUp, .error])
+    let isReadable = hasEnded || readiness.contains(.read)
     switch state {
-    case .head, .body, .lingering:
-      if !readiness.isDisjoint(with: [.read, .peerClosed, .hangUp, .error]) { readInput() }
+    case .head:
+      // What was pipelined is answered first; the end of the stream is seen again afterwards.
+      if isQueued { return }
+      if isBackedUp {
+        if hasEnded { clientGone() }
+      } else if isReadable {
+        readInput()
+      }
+    case .body:
+      if isReadable { readInput() }
+    case .lingering:
+      if isReadable { discardInput() }
     case .responding:
-      if !readiness.isDisjoint(with: [.peerClosed, .hangUp, .error]) { return clientGone() }
-      if readiness.contains(.read) { readAhead() }
+      if hasEnded { return clientGone() }
+      if isReadable { readAhead() }
     case .closed:
       break
     }
   }
 
   public func timerFired(now: UInt64) {
+    if writeDeadline <= now { return clientGone() }
+    guard phaseDeadline <= now else { return rearm() }
+    phaseDeadline = .max
     switch state {
-    case .head where input.isEmpty, .lingering, .closed:
-      close()
-    case .head:
-      refuse(FramingRefusal(408, "the request's head did not arrive within 10 s"))
+    case .head where !input.isEmpty:
+      refuse(FramingRefusal(408, "the request's head did not arrive in time; send it whole within 10 s"))
     case .body:
-      refuse(FramingRefusal(408, "the request's body stood still for 30 s"))
-    case .responding:
-      if !output.isEmpty { clientGone() }
+      refuse(FramingRefusal(408, "the request's body stood still for too long; send it without such pauses"))
+    case .head, .lingering: close()
+    case .responding, .closed: rearm()
     }
   }
 
-  /// The peer closed or reset while a response was owed, or will not take it.
-  private func clientGone() {
+  /// The peer closed or reset, or does not take what it asked for.
+  func clientGone() {
     let owner = exchange
     close()
     owner?.clientLeft()
   }
 
-  private func readInput() {
-    var total = 0
-    while total < Self.roundLimit {
-      let got: Int
-      let wantsBodyDirectly = if case .body = state { chunked == nil && input.isEmpty } else { false }
-      if wantsBodyDirectly {
-        let step = min(max(Self.readStep, min(body.count, Self.roundLimit)), bodyRemaining)
-        got = body.read(from: { transport.read(into: $0, $1) }, limit: step)
-        if got > 0 { bodyRemaining -= got }
-      } else {
-        got = input.read(from: { transport.read(into: $0, $1) }, limit: Self.readStep)
+  // MARK: - Deadlines and interest
+
+  func setPhase(_ deadline: UInt64) {
+    phaseDeadline = deadline
+    rearm()
+  }
+
+  private func rearm() {
+    if isClosed { return }
+    let next = min(phaseDeadline, writeDeadline)
+    loop.arm(timer, at: next == .max ? nil : next)
+  }
+
+  /// Watches for what the state at hand can use.
+  func updateInterest() {
+    guard let registration else { return }
+    var wanted = Readiness.peerClosed
+    let reads =
+      switch state {
+      case .head: !isOverHighMark
+      case .body, .lingering: true
+      case .responding: input.count < Self.pipelineLimit
+      case .closed: false
       }
-      if got == 0 { return close() }
-      if got < 0 {
-        if got == -11 { break }
-        return close()
-      }
-      total += got
-      if case .lingering = state {
-        input.removeAll()
-        lingered += got
-        if lingered > 64 << 20 { return close() }
-        continue
-      }
-      if wantsBodyDirectly { server.bodyBytes += got }
-      advance()
-      if isClosed { return }
-      if case .responding = state { return }
-      if got < Self.readStep { break }
-    }
+    if reads { wanted.insert(.read) }
+    if writeDeadline != .max { wanted.insert(.write) }
+    guard interest != wanted else { return }
+    interest = wanted
+    loop.change(registration, interest: wanted)
   }
 
-  /// While responding, a little pipelined input is kept.
-  private func readAhead() {
-    if input.count >= Self.pipelineLimit { return setInterest([.peerClosed]) }
-    let got = input.read(from: { transport.read(into: $0, $1) }, limit: Self.readStep)
-    if got == 0 || got < 0 && got != -11 { clientGone() }
-  }
-
-  // MARK: - Parsing
-
-  private func advance() {
-    if case .head = state, !parseHead() { return }
-    if case .body = state { parseBody() }
-  }
-
-  func parsePipelined() {
-    guard case .head = state, !input.isEmpty else { return }
-    loop.arm(timer, at: loop.now + server.limits.headTime)
-    advance()
-  }
-
-  private func parseHead() -> Bool {
-    let length: Int? = input.withBytes { bytes in
-      guard let start = bytes.baseAddress,
-        let end = "\r\n\r\n".utf8.withContiguousStorageIfAvailable({ mark in
-          pm_find(start, bytes.count, mark.baseAddress, mark.count)
-        }) ?? nil
-      else { return nil }
-      return end - start + 4
-    }
-    guard let length, length <= RequestHead.sizeLimit else {
-      if input.count > RequestHead.sizeLimit {
-        refuse(FramingRefusal(431, "the request's head is longer than 64 KiB"))
-      } else if headCannotBecomeValid() {
-        refuse(FramingRefusal(400, "the request line is not HTTP/1.1"))
-      } else if input.count > 0, headDeadlineNotSet {
-        headDeadlineNotSet = false
-        loop.arm(timer, at: loop.now + server.limits.headTime)
-      }
-      return false
-    }
-    headDeadlineNotSet = true
-    headBytes.removeAll()
-    input.withBytes { headBytes.append(UnsafeRawBufferPointer(rebasing: $0[..<length])) }
-    input.consume(length)
-    do throws(FramingRefusal) {
-      try headBytes.withSpan { bytes throws(FramingRefusal) in try head.parse(bytes) }
-    } catch {
-      refuse(error)
-      return false
-    }
-    loop.arm(timer, at: nil)
-    body.removeAll()
-    responseStarted = false
-    isAnswered = false
-    // An answer before the request is whole leaves unread body behind: it closes.
-    closesAfterResponse = head.hasBody || mustClose
-    state = .responding
-    guard let limit = server.handler.receivedHead(self), !isClosed else { return false }
-    if !head.hasBody {
-      requestIsWhole()
-      return false
-    }
-    bodyLimit = limit
-    if let length = head.contentLength, length > limit {
-      refuse(FramingRefusal(413, "the body is larger than this server's limit; send a shorter one"))
-      return false
-    }
-    chunked = head.isChunked ? ChunkedBody() : nil
-    bodyRemaining = head.contentLength ?? 0
-    state = .body
-    loop.arm(timer, at: loop.now + server.limits.bodyIdle)
-    if head.expectsContinue, input.isEmpty {
-      output.append("HTTP/1.1 100 Continue\r\n\r\n")
-      server.markDirty(self)
-    }
-    return true
-  }
-  private var headDeadlineNotSet = true
-  private var mustClose: Bool { !head.keepsAlive || server.isDraining }
-
-  /// A first line that is already too long, or bytes that no request line can start with.
-  private func headCannotBecomeValid() -> Bool {
-    input.withBytes { bytes in
-      guard let first = bytes.first else { return false }
-      if !Byte.isToken(first) { return true }
-      return bytes.count > RequestHead.lineLimit + 2 && !bytes.prefix(RequestHead.lineLimit + 2).contains(Byte.lineFeed)
-    }
-  }
-
-  private func parseBody() {
-    let before = body.count
-    if chunked != nil {
-      do throws(FramingRefusal) {
-        // `body` grows by what the chunks hold, which is at most what was read.
-        let used = try input.withSpan { bytes throws(FramingRefusal) in
-          try chunked?.read(bytes) { body.append($0) } ?? 0
-        }
-        input.consume(used)
-      } catch {
-        return refuse(error)
-      }
-      server.bodyBytes += body.count - before
-    } else if !input.isEmpty, bodyRemaining > 0 {
-      let count = min(bodyRemaining, input.count)
-      input.withBytes { body.append(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
-      input.consume(count)
-      bodyRemaining -= count
-      server.bodyBytes += count
-    }
-    if body.count > bodyLimit {
-      return refuse(FramingRefusal(413, "the body is larger than this server's limit; send a shorter one"))
-    }
-    if server.bodyBytes > server.limits.bodiesInAll {
-      return refuse(FramingRefusal(503, "too many request bodies are held at once; try again in a moment"))
-    }
-    loop.arm(timer, at: loop.now + server.limits.bodyIdle)
-    server.handler.receivedBody(self)
-    guard case .body = state else { return }
-    if chunked.map(\.isDone) ?? (bodyRemaining == 0) { requestIsWhole() }
-  }
-
-  private func requestIsWhole() {
-    state = .responding
-    closesAfterResponse = mustClose
-    chunked = nil
-    requestTime = loop.now
-    loop.arm(timer, at: nil)
-    if input.isEmpty { input.release() }
-    server.handler.receivedRequest(self)
-  }
-
-  private func refuse(_ refusal: FramingRefusal) {
-    state = .responding
-    closesAfterResponse = true
-    isAnswered = false
-    requestTime = loop.now
-    server.handler.refused(self, refusal)
-  }
-
-  /// Gives the body's memory back once nobody needs it.
-  public func releaseBody() {
-    server.bodyBytes -= body.count
-    body.removeAll()
-    body.release()
-  }
-
-  // MARK: - Ending
-
-  /// The response has been put together whole; called by the response writers.
-  func responseEnded() {
-    isAnswered = true
-    exchange = nil
-    responseStarted = false
-    isChunkedResponse = false
-    releaseBody()
-    headBytes.removeAll()
-    headBytes.release()
-    server.markDirty(self)
-    if closesAfterResponse || server.isDraining {
-      closesAfterResponse = true
-      return
-    }
-    state = .head
-    if interest != [.read, .peerClosed] { setInterest([.read, .peerClosed]) }
-    if input.isEmpty {
-      input.release()
-    } else {
-      server.markResumable(self)
-    }
-  }
+  // MARK: - Writing
 
   /// Writes once; what does not fit waits for the socket.
   func flush() {
     if isClosed { return }
+    // Here, and not where the response ends: its writer may be reading the head or the body just then.
+    if isAnswered { releaseRequest() }
     sealChunk()
     if !output.isEmpty {
       let put = output.withBytes { transport.write($0) }
-      if put < 0, put != -11 {
-        return clientGone()
-      }
+      if put < 0, put != -Int(EAGAIN) { return clientGone() }
       if put > 0 { output.consume(put) }
+      if output.isEmpty {
+        writeDeadline = .max
+      } else if put > 0 || writeDeadline == .max {
+        // Only progress moves the deadline: more output for a client that takes none does not.
+        writeDeadline = loop.now + server.limits.writeIdle
+      }
     }
     if output.isEmpty {
       output.release()
-      if interest.contains(.write) { setInterest(interest.subtracting(.write)) }
-      if case .responding = state, isAnswered { return finishAndClose() }
-      if case .head = state { loop.arm(timer, at: loop.now + server.limits.keepAlive) }
-      if case .responding = state { loop.arm(timer, at: nil) }
-    } else {
-      if !interest.contains(.write) { setInterest(interest.union(.write)) }
-      loop.arm(timer, at: loop.now + server.limits.writeIdle)
+      if isAnswered, case .responding = state { return finishAndClose() }
+      if case .head = state, input.isEmpty {
+        if server.isDraining { return close() }
+        if phaseDeadline == .max { phaseDeadline = loop.now + server.limits.keepAlive }
+      }
     }
-    if output.count > server.limits.outputHigh {
-      isOverHigh = true
-    } else if isOverHigh, output.count <= server.limits.outputLow {
-      isOverHigh = false
-      exchange?.outputDrained()
-    }
+    updateHighMark()
   }
+
+  private func updateHighMark() {
+    var hasDrained = false
+    if output.count > server.limits.outputHigh {
+      isOverHighMark = true
+      // The rest of a head is not read meanwhile, so it is not late either.
+      if case .head = state {
+        phaseDeadline = .max
+        isHeadAwaited = false
+      }
+    } else if isOverHighMark, output.count <= server.limits.outputLow {
+      isOverHighMark = false
+      hasDrained = true
+    }
+    if case .head = state, !input.isEmpty, phaseDeadline == .max, !isOverHighMark { server.markResumable(self) }
+    updateInterest()
+    rearm()
+    if hasDrained { exchange?.outputDrained() }
+  }
+
+  // MARK: - Ending
 
   /// Ends the connection so that the client can still read the response: unread input is thrown away for a while.
   private func finishAndClose() {
     pm_shutdown_write(transport.descriptor)
     state = .lingering
     input.removeAll()
-    setInterest([.read, .peerClosed])
-    loop.arm(timer, at: loop.now + 2_000_000_000)
+    input.release()
+    updateInterest()
+    setPhase(loop.now + Self.lingerTime)
   }
 
-  private func setInterest(_ wanted: Readiness) {
-    guard interest != wanted, let registration else { return }
-    interest = wanted
-    loop.change(registration, interest: wanted)
+  private func discardInput() {
+    var total = 0
+    while total < Self.roundLimit {
+      input.removeAll()
+      let got = input.read(from: { transport.read(into: $0, $1) }, limit: Self.readStep)
+      if got == -Int(EAGAIN) { break }
+      if got <= 0 { return close() }
+      total += got
+    }
+    input.removeAll()
+    input.release()
+    lingered += total
+    if lingered > Self.lingerLimit { close() }
   }
 
   /// Closes at once; unwritten output is lost.
@@ -369,16 +264,42 @@ public final class Connection: PollTarget, TimerTarget {
     registration = nil
     loop.removeTimer(timer)
     pm_close(transport.descriptor)
-    server.bodyBytes -= body.count
-    body.removeAll()
+    uncountBody()
     server.forget(self)
+  }
+
+  // MARK: - The body's memory
+
+  /// Adds what `body` grew by to the sum of all bodies.
+  func countBody() {
+    server.bodyBytes += body.count - countedBody
+    countedBody = body.count
+  }
+
+  private func uncountBody() {
+    server.bodyBytes -= countedBody
+    countedBody = 0
+  }
+
+  /// Gives the body's memory back once nobody needs it.
+  public func releaseBody() {
+    uncountBody()
+    body.removeAll()
+    body.release()
   }
 
   /// Takes over the body, so that it can outlive the request's parsing.
   public func takeBody() -> ByteBuffer {
     var taken = ByteBuffer()
     swap(&taken, &body)
-    server.bodyBytes -= taken.count
+    uncountBody()
     return taken
+  }
+
+  private func releaseRequest() {
+    releaseBody()
+    headBytes.removeAll()
+    headBytes.release()
+    head.clear()
   }
 }

@@ -1,0 +1,61 @@
+# Thin: each target is one thing. `make run` and `make test` are all that a fresh machine needs.
+SHELL := /bin/bash
+.ONESHELL:
+.SHELLFLAGS := -euo pipefail -c
+
+SWIFT_FLAGS := -c release -Xswiftc -enable-testing
+BINARY := .build/release/pointsman
+VENV := .build/venv
+PACKAGES := build-essential ca-certificates curl libcurl4-openssl-dev libssl-dev liblz4-dev libsqlite3-dev
+TEST_PACKAGES := $(PACKAGES) python3 python3-venv nginx-light
+
+.PHONY: run build test check bench fuzz soak format packages test-packages
+
+run: build ## builds and starts the router on routes.yaml
+	exec $(BINARY) serve --config routes.yaml
+
+build: packages ## builds the router: .build/release/pointsman
+	command -v swift >/dev/null || { echo "Swift 6.3 or later is needed: see https://www.swift.org/install/linux/" >&2; exit 1; }
+	swift build $(SWIFT_FLAGS) --product pointsman
+
+test: test-packages check ## what CI runs: formatting, unit tests, end-to-end tests on real engines
+	swift build $(SWIFT_FLAGS) --build-tests
+	swift test $(SWIFT_FLAGS) --skip-build
+	$(MAKE) --no-print-directory $(VENV)/.done
+	POINTSMAN_BINARY=$(abspath $(BINARY)) $(VENV)/bin/pytest -q Tests/EndToEnd
+
+check: ## formatting
+	swift format lint --strict --recursive --parallel Package.swift Sources Tests
+
+format: ## formats in place
+	swift format --in-place --recursive --parallel Package.swift Sources Tests
+
+bench: test-packages build ## CPU per request and ratios to nginx; BENCH="--short" for the short form
+	POINTSMAN_BINARY=$(abspath $(BINARY)) python3 Tests/Bench/bench.py $(BENCH)
+
+fuzz: packages ## fuzzes every parser with ASan for SECONDS (60) each
+	Tests/Fuzz/fuzz $(or $(SECONDS_EACH),60)
+
+soak: test-packages build ## what takes longer than a test run may
+	$(MAKE) --no-print-directory $(VENV)/.done
+	POINTSMAN_BINARY=$(abspath $(BINARY)) $(VENV)/bin/pytest -q Tests/EndToEnd --soak
+
+$(VENV)/.done: Tests/EndToEnd/requirements.txt
+	PYTHON=$$(command -v python3.13 || command -v python3.12 || command -v python3)
+	$$PYTHON -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+packages: ; @$(call install,$(PACKAGES))
+test-packages: ; @$(call install,$(TEST_PACKAGES))
+
+# Installs the Debian packages that are missing; without root it says which.
+define install
+	missing=""
+	for package in $(1); do dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done
+	[ -n "$$missing" ] || exit 0
+	echo "installing:$$missing"
+	if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi
+	$$sudo apt-get update -q >/dev/null && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing >/dev/null ||
+		{ echo "could not install; run: apt-get install$$missing" >&2; exit 1; }
+endef

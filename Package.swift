@@ -1,0 +1,70 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  // SE-0335: `any P` is written where a value is boxed, so that its cost is seen.
+  .enableUpcomingFeature("ExistentialAny"),
+]
+
+/// A module, and its tests where there are any.
+func module(_ name: String, _ dependencies: [Target.Dependency], tested: Bool = true) -> [Target] {
+  var targets: [Target] = [.target(name: name, dependencies: dependencies, swiftSettings: settings)]
+  if tested {
+    targets.append(
+      .testTarget(
+        name: "\(name)Tests", dependencies: [.target(name: name)] + dependencies, exclude: fixtures(name),
+        swiftSettings: settings))
+  }
+  return targets
+}
+
+/// Folders of test data, which are read by path.
+func fixtures(_ name: String) -> [String] { name == "Wire" ? ["Fixtures"] : [] }
+
+let package = Package(
+  name: "pointsman",
+  products: [.executable(name: "pointsman", targets: ["pointsman"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
+    .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+    .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+  ],
+  targets: [
+    .systemLibrary(name: "CCurl"),
+    .systemLibrary(name: "COpenSSL"),
+    .target(name: "CLinux"),
+  ]
+    + module("Loop", ["CLinux"])
+    + module("HTTP", ["Loop", "CLinux"])
+    + module("Wire", [])
+    + module("Catalog", [.product(name: "Yams", package: "Yams")])
+    + module("Routing", ["Catalog"])
+    + module("Upstream", ["Loop", "CLinux", "CCurl"], tested: false)
+    + module("Metering", ["Wire", "Catalog", .product(name: "GRDB", package: "GRDB.swift")])
+    + module("Telemetry", ["Metering", "Wire"])
+    + module("Relay", ["Loop", "HTTP", "Wire", "Catalog", "Routing", "Upstream", "Metering"])
+    + module(
+      "Gateway",
+      ["Loop", "HTTP", "Wire", "Catalog", "Routing", "Upstream", "Relay", "Metering", "Telemetry", "COpenSSL"],
+      tested: false)
+    + module("Simulator", ["Loop", "HTTP", "CLinux"])
+    + module(
+      "Admin",
+      [
+        "Catalog", "Metering", "Telemetry", "CLinux", .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
+      ], tested: false)
+    + [
+      .executableTarget(
+        name: "pointsman",
+        dependencies: [
+          "Loop", "HTTP", "Catalog", "Routing", "Upstream", "Relay", "Metering", "Telemetry", "Gateway", "Admin",
+          "Simulator", "CLinux", "CCurl",
+          .product(name: "ArgumentParser", package: "swift-argument-parser"),
+          .product(name: "Logging", package: "swift-log"),
+        ], swiftSettings: settings)
+    ]
+)

@@ -1,0 +1,118 @@
+import HTTP
+import Loop
+import Metering
+import Relay
+import Telemetry
+import Upstream
+
+/// Everything that belongs to one loop of the data plane, and the order of its round. Belongs to that loop.
+final class DataLoop: RoundDriver, TimerTarget {
+  private let loop: EventLoop
+  private let server: Server
+  private let upstream: CurlClient
+  private let journal: Journal
+  private let relay: Relay
+  private let gateway: Gateway
+  private let counters: LoopCounters
+  private var retryTimer = -1
+  private var isDraining = false
+  private var isStopping = false
+  private var seenAccepted: UInt64 = 0
+  private var seenOpen = 0
+  private var seenSlow: UInt64 = 0
+
+  var port: Int { server.port }
+
+  init(
+    configuration: DataPlane.Configuration, index: Int, mailbox: Mailbox<DataPlane.Message>, counters: LoopCounters
+  ) throws {
+    self.counters = counters
+    let loop = EventLoop(poller: try EpollPoller())
+    self.loop = loop
+    let journal = try Journal(instance: configuration.instance, loop: index)
+    self.journal = journal
+    let upstream = CurlClient(loop: loop)
+    self.upstream = upstream
+    let snapshot = configuration.snapshot
+    gateway = Gateway(counters: counters, address: configuration.host, table: snapshot.table)
+    var system = SystemRandomNumberGenerator()
+    relay = Relay(
+      loop: loop, upstream: upstream, sink: journal, presenter: gateway, snapshot: snapshot, seed: system.next())
+    gateway.relay = relay
+    server = try Server(
+      loop: loop, host: configuration.host, port: configuration.port, handler: gateway,
+      isDurable: { journal.pendingBytes == 0 })
+    retryTimer = loop.addTimer(self)
+    loop.driver = self
+    mailbox.attach(to: loop) { [unowned self] in receive($0) }
+  }
+
+  func run() {
+    loop.run()
+    server.closeAll()
+    _ = journal.close()
+  }
+
+  private func receive(_ message: DataPlane.Message) {
+    switch message {
+    case .adopt(let snapshot):
+      relay.adopt(snapshot)
+      gateway.adopt(snapshot.table)
+    case .drain:
+      isDraining = true
+      gateway.isReady = false
+      server.drain()
+    case .stop:
+      isDraining = true
+      isStopping = true
+      gateway.isReady = false
+      server.drain()
+      relay.stopAll()
+    }
+  }
+
+  // MARK: - The round
+
+  /// Open records before curl is driven, settle records before the writes that end a response.
+  func driveRound() -> Bool {
+    server.resumePipelined()
+    var more = false
+    for _ in 0..<8 {
+      let opened = flushJournal()
+      more = upstream.drive(mayStart: opened)
+      if !more { break }
+    }
+    let settled = flushJournal()
+    let isHeld = server.flush()
+    if !settled || isHeld { loop.arm(retryTimer, at: loop.now &+ 50_000_000) }
+    count()
+    if isDraining, relay.completionCount == 0, isStopping || server.connectionCount == 0 { loop.stop() }
+    return more || server.hasResumable || upstream.hasChanges
+  }
+
+  private func flushJournal() -> Bool {
+    if journal.pendingBytes == 0 || journal.flush() { return true }
+    counters.add(.journalFailures)
+    return false
+  }
+
+  /// Nothing to do but another round: the journal is tried again in it.
+  func timerFired(now: UInt64) {}
+
+  private func count() {
+    counters.add(.rounds)
+    if server.accepted != seenAccepted {
+      counters.add(.connectionsAccepted, server.accepted &- seenAccepted)
+      seenAccepted = server.accepted
+    }
+    let closed = Int(clamping: server.accepted) - server.connectionCount
+    if closed != seenOpen {
+      counters.add(.connectionsClosed, UInt64(clamping: closed - seenOpen))
+      seenOpen = closed
+    }
+    if loop.slowRounds != seenSlow {
+      counters.add(.slowRounds, loop.slowRounds &- seenSlow)
+      seenSlow = loop.slowRounds
+    }
+  }
+}

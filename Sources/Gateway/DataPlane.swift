@@ -1,0 +1,118 @@
+import Catalog
+import Dispatch
+import HTTP
+import Loop
+import Metering
+import Relay
+import Synchronization
+import Telemetry
+import Upstream
+
+/// The data plane: one loop per core, each with its own listener, connections, upstream side and journal. The admin
+/// plane talks to it through its mailboxes alone.
+public final class DataPlane: Sendable {
+  public struct Configuration: Sendable {
+    public var host: String
+    public var port: UInt16
+    public var loops: Int
+    public var snapshot: RelaySnapshot
+    public var instance: JournalInstance
+
+    public init(host: String, port: UInt16, loops: Int, snapshot: RelaySnapshot, instance: JournalInstance) {
+      self.host = host
+      self.port = port
+      self.loops = loops
+      self.snapshot = snapshot
+      self.instance = instance
+    }
+  }
+
+  enum Message: Sendable {
+    case adopt(RelaySnapshot)
+    case drain
+    case stop
+  }
+
+  private let mailboxes: [Mailbox<Message>]
+  private let threads: [LoopThread]
+  /// One per loop.
+  public let counters: [LoopCounters]
+  /// The port that was asked for, or that the system gave.
+  public let port: Int
+
+  /// Starts the loops and returns once all of them listen.
+  ///
+  /// - Throws: `SystemError` when an address cannot be listened on, `JournalError` when a journal cannot be made.
+  public init(_ configuration: Configuration) throws {
+    CurlClient.initializeProcess()
+    var mailboxes: [Mailbox<Message>] = []
+    var threads: [LoopThread] = []
+    var counters: [LoopCounters] = []
+    var configuration = configuration
+    for index in 0..<max(configuration.loops, 1) {
+      let mailbox = try Mailbox<Message>()
+      let counter = LoopCounters()
+      let started = Start()
+      let current = configuration
+      let thread = try LoopThread(name: "loop-\(index)") {
+        do {
+          let loop = try DataLoop(configuration: current, index: index, mailbox: mailbox, counters: counter)
+          started.report(.success(loop.port))
+          loop.run()
+        } catch {
+          started.report(.failure(error))
+        }
+      }
+      do {
+        configuration.port = UInt16(clamping: try started.wait())
+      } catch {
+        for mailbox in mailboxes { mailbox.post(.stop) }
+        for thread in threads + [thread] { thread.join() }
+        throw error
+      }
+      mailboxes.append(mailbox)
+      threads.append(thread)
+      counters.append(counter)
+    }
+    self.mailboxes = mailboxes
+    self.threads = threads
+    self.counters = counters
+    port = Int(configuration.port)
+  }
+
+  /// New requests are served by this table; running ones finish under theirs.
+  public func adopt(_ snapshot: RelaySnapshot) {
+    for mailbox in mailboxes { mailbox.post(.adopt(snapshot)) }
+  }
+
+  /// Stops accepting. Each loop ends by itself once its last completion has.
+  public func drain() {
+    for mailbox in mailboxes { mailbox.post(.drain) }
+  }
+
+  /// Ends what still runs with an honest error, writes the journals and ends the loops.
+  public func stop() {
+    for mailbox in mailboxes { mailbox.post(.stop) }
+  }
+
+  /// Waits until every loop has ended.
+  public func join() {
+    for thread in threads { thread.join() }
+  }
+
+  /// A loop's thread reports here that it listens, or why it cannot.
+  private final class Start: Sendable {
+    private let result = Mutex<Result<Int, any Error>?>(nil)
+    private let done = DispatchSemaphore(value: 0)
+
+    func report(_ value: Result<Int, any Error>) {
+      result.withLock { $0 = value }
+      done.signal()
+    }
+
+    func wait() throws -> Int {
+      done.wait()
+      return try result.withLock { $0 }?.get() ?? 0
+    }
+  }
+}

@@ -1,0 +1,157 @@
+import HTTP
+import Loop
+import Metering
+import Relay
+import Wire
+
+/// What the client sees on an error: the only place that knows statuses and error bodies.
+///
+/// The envelope is OpenAI's, `{"error":{"message","type","code","param"}}`, with OpenRouter's `metadata` beside them.
+/// Under `/api/v1` the `code` is OpenRouter's number, elsewhere OpenAI's word. The reason and the next step are in
+/// `message`, since that is all most clients show.
+struct ErrorResponse {
+  var status: Int
+  /// OpenAI's `code`.
+  var code: String
+  /// OpenRouter's `metadata.error_type`.
+  var errorType: String
+  var message: String
+  var param: String?
+  var attempts: [FailedAttempt] = []
+  var retryAfter: String?
+  /// Further header lines, each with its CR LF.
+  var fields = ""
+
+  init(_ status: Int, _ code: String, _ errorType: String, _ message: String, param: String? = nil, fields: String = "") {
+    self.status = status
+    self.code = code
+    self.errorType = errorType
+    self.message = message
+    self.param = param
+    self.fields = fields
+  }
+
+  /// OpenAI's `type`, which follows from the status.
+  var type: String {
+    switch status {
+    case 401: "authentication_error"
+    case 403: "permission_error"
+    case 404: "not_found_error"
+    case 429: "rate_limit_error"
+    case 500...: "server_error"
+    default: "invalid_request_error"
+    }
+  }
+
+  // MARK: - From what went wrong
+
+  init(_ refusal: FramingRefusal) {
+    self.init(refusal.status, "bad_request", "invalid_request", refusal.message.description)
+    switch refusal.status {
+    case 413: (code, errorType) = ("request_too_large", "payload_too_large")
+    case 408: (code, errorType) = ("request_timeout", "timeout")
+    case 503:
+      (code, errorType) = ("overloaded", "provider_overloaded")
+      retryAfter = "1"
+    default: break
+    }
+  }
+
+  init(_ error: RequestError) {
+    self.init(400, Self.word(for: error.code), "invalid_request", error.message, param: error.param)
+  }
+
+  private static func word(for code: RequestError.Code) -> String {
+    switch code {
+    case .invalidJSON: "invalid_json"
+    case .depthExceeded: "too_deep"
+    case .tooManyKeys: "too_many_keys"
+    case .duplicateKey: "duplicate_key"
+    case .ambiguousKey: "ambiguous_key"
+    case .missing: "missing_parameter"
+    case .wrongType: "invalid_type"
+    case .outOfRange: "out_of_range"
+    case .tooLong: "too_long"
+    }
+  }
+
+  init(_ error: RouterError) {
+    self.init(502, "provider_error", "provider_unavailable", error.message)
+    attempts = error.attempts
+    switch error.code {
+    case .rejectedByProvider(let status):
+      self.status = status
+      (code, errorType) = ("rejected_by_provider", status == 403 ? "permission_denied" : "invalid_request")
+    case .noEndpoints:
+      self.status = 404
+      (code, errorType) = ("no_endpoints", "not_found")
+    case .rateLimited:
+      self.status = 429
+      (code, errorType) = ("rate_limit_exceeded", "rate_limit_exceeded")
+      retryAfter = Self.safeRetryAfter(error.retryAfter)
+    case .providerFailed, .streamBroken:
+      break
+    case .timedOut:
+      self.status = 504
+      (code, errorType) = ("provider_timeout", "timeout")
+    case .unavailable:
+      self.status = 503
+      (code, errorType) = ("unavailable", "provider_overloaded")
+      retryAfter = "1"
+    }
+  }
+
+  /// A provider's `Retry-After` as it may be passed on: seconds up to a day, or a date; anything else says 1 second.
+  private static func safeRetryAfter(_ text: String?) -> String {
+    guard let text else { return "1" }
+    if let seconds = Int(text) { return "\(min(max(seconds, 0), 86400))" }
+    let isDate = text.utf8.count == 29 && text.hasSuffix(" GMT") && text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7f }
+    return isDate ? text : "1"
+  }
+
+  // MARK: - Writing
+
+  /// Answers the request with this error.
+  func write(to connection: Connection, id: RecordID?) {
+    let body = json(numericCode: Gateway.isOpenRouterMode(connection))
+    connection.respond(
+      status: status, contentType: "application/json",
+      fields: { out in
+        if let id {
+          out.append("x-request-id: ")
+          out.append(id.description)
+          out.append("\r\nX-Generation-Id: gen-")
+          out.append(id.hex)
+          out.append("\r\n")
+        }
+        if let retryAfter {
+          out.append("Retry-After: ")
+          out.append(retryAfter)
+          out.append("\r\n")
+        }
+        out.append(fields)
+      }, body: body.span)
+  }
+
+  private func json(numericCode: Bool) -> [UInt8] {
+    var out = Array(#"{"error":{"message":"#.utf8)
+    out += JSONText.quoted(message)
+    out += Array(#","type":"#.utf8) + JSONText.quoted(type)
+    out += Array(#","code":"#.utf8) + (numericCode ? Array("\(status)".utf8) : JSONText.quoted(code))
+    out += Array(#","param":"#.utf8) + (param.map { JSONText.quoted($0) } ?? Array("null".utf8))
+    out += Array(#","metadata":{"error_type":"#.utf8) + JSONText.quoted(errorType)
+    if let last = attempts.last {
+      out += Array(#","provider_name":"#.utf8) + JSONText.quoted(last.provider)
+      out += Array(#","previous_errors":["#.utf8)
+      for (place, attempt) in attempts.enumerated() {
+        if place > 0 { out.append(UInt8(ascii: ",")) }
+        out += Array(#"{"provider":"#.utf8) + JSONText.quoted(attempt.provider)
+        out += Array(#","code":"#.utf8) + JSONText.quoted(attempt.failure.name)
+        out += Array(#","status":\#(attempt.status.map(String.init) ?? "null")}"#.utf8)
+      }
+      out.append(UInt8(ascii: "]"))
+    }
+    out += Array("}}}\n".utf8)
+    return out
+  }
+}

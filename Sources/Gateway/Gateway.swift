@@ -1,0 +1,261 @@
+import Catalog
+import HTTP
+import Loop
+import Metering
+import Relay
+import Telemetry
+import Wire
+
+/// The public listener's requests on one loop: which endpoint of the API, whose key, one error shape for everything.
+/// Belongs to one loop.
+final class Gateway: RequestHandler, ErrorPresenter {
+  /// A request that is being read. Belongs to one loop.
+  private final class Incoming: Exchange {
+    var scanner: RequestScanner
+    let kind: RequestKind
+    let key: String
+    let hop: Int
+
+    init(kind: RequestKind, key: String, hop: Int) {
+      scanner = RequestScanner(kind: kind)
+      self.kind = kind
+      self.key = key
+      self.hop = hop
+    }
+
+    func clientLeft() {}
+    func outputDrained() {}
+  }
+
+  /// Requests that have passed more routers than this are going in circles.
+  private static let hopLimit = 3
+
+  private let counters: LoopCounters
+  private let address: String
+  private var rules: ListenerRules
+  /// Set once both exist; the relay answers for everything behind admission.
+  var relay: Relay?
+  var isReady = true
+
+  init(counters: LoopCounters, address: String, table: RouteTable) {
+    self.counters = counters
+    self.address = address
+    rules = ListenerRules(address: address, allowed: table.listeners.public)
+  }
+
+  func adopt(_ table: RouteTable) {
+    rules = ListenerRules(address: address, allowed: table.listeners.public)
+  }
+
+  // MARK: - Reading
+
+  func receivedHead(_ connection: Connection) -> Int? {
+    var limit: Int?
+    let refusal: ErrorResponse? = connection.headBytes.withSpan { bytes in
+      if let foreign = self.refusal(of: connection, bytes) { return foreign }
+      switch PublicPath(bytes, connection.head.path) {
+      case .inference(let kind): return admit(connection, bytes, kind, &limit)
+      case let path: return get(connection, bytes, path)
+      }
+    }
+    if let refusal { refuse(connection, refusal) }
+    return limit
+  }
+
+  func receivedBody(_ connection: Connection) {
+    guard let incoming = connection.exchange as? Incoming else { return }
+    do throws(RequestError) {
+      try connection.body.withSpan { body throws(RequestError) in try incoming.scanner.scan(body) }
+    } catch {
+      refuse(connection, ErrorResponse(error))
+    }
+  }
+
+  func receivedRequest(_ connection: Connection) {
+    guard let incoming = connection.exchange as? Incoming, let relay else { return }
+    let request: RequestScan
+    do throws(RequestError) {
+      request = try connection.body.withSpan { body throws(RequestError) in try incoming.scanner.finish(body) }
+    } catch {
+      return refuse(connection, ErrorResponse(error))
+    }
+    guard let route = relay.snapshot.table.route(named: request.modelName.span) else {
+      return refuse(
+        connection,
+        ErrorResponse(
+          404, "model_not_found", "not_found",
+          "there is no route or model of that name here; GET /v1/models lists those there are", param: "model"))
+    }
+    relay.begin(
+      on: connection, request: request, kind: incoming.kind, route: route, key: incoming.key, hop: incoming.hop)
+  }
+
+  func refused(_ connection: Connection, _ refusal: FramingRefusal) {
+    refuse(connection, ErrorResponse(refusal))
+  }
+
+  // MARK: - Admission
+
+  /// What no path may have: a foreign host or origin, a request going in circles.
+  private func refusal(of connection: Connection, _ bytes: Span<UInt8>) -> ErrorResponse? {
+    let host = Self.text(bytes, connection.head.host)
+    guard rules.admits(host: host) else {
+      return ErrorResponse(
+        421, "foreign_host", "permission_denied",
+        "this listener does not answer to that Host; use its address, or add the name to listeners.public.hosts")
+    }
+    if let origin = connection.head.value("origin", in: bytes) {
+      let text = Self.text(bytes, origin)
+      guard rules.admits(origin: text) else {
+        return ErrorResponse(
+          403, "foreign_origin", "permission_denied",
+          "pages of that Origin may not call this listener; add it to listeners.public.origins if they should")
+      }
+      connection.commonFields = Array("Access-Control-Allow-Origin: \(text)\r\nVary: Origin\r\n".utf8)
+    }
+    guard hop(connection, bytes) <= Self.hopLimit else {
+      return ErrorResponse(
+        508, "loop_detected", "invalid_request",
+        "this request has passed \(Self.hopLimit) routers and come back; check that no provider's base_url leads here")
+    }
+    return nil
+  }
+
+  private func hop(_ connection: Connection, _ bytes: Span<UInt8>) -> Int {
+    guard let value = connection.head.value("x-pointsman-hop", in: bytes) else { return 0 }
+    let number = Int(Self.text(bytes, value)) ?? Self.hopLimit + 1
+    return max(number, connection.head.count("x-pointsman-hop", in: bytes))
+  }
+
+  /// An inference request's head; sets the limit of its body when it may come.
+  private func admit(
+    _ connection: Connection, _ bytes: Span<UInt8>, _ kind: RequestKind, _ limit: inout Int?
+  ) -> ErrorResponse? {
+    guard let relay else { return nil }
+    let head = connection.head
+    if head.method == .options { return preflight(connection) }
+    guard head.method == .post else {
+      return ErrorResponse(
+        405, "method_not_allowed", "invalid_request", "send this request as POST with a JSON body",
+        fields: "Allow: POST, OPTIONS\r\n")
+    }
+    let key: String
+    switch ClientAuthentication.check(head, bytes, relay.snapshot.table) {
+    case .known(let name): key = name
+    case .missing:
+      return ErrorResponse(
+        401, "missing_api_key", "authentication",
+        "no API key: send the header `Authorization: Bearer <your key>`", fields: "WWW-Authenticate: Bearer\r\n")
+    case .wrong:
+      return ErrorResponse(
+        401, "invalid_api_key", "authentication",
+        "this API key is not known here; check it, or ask the administrator for one",
+        fields: "WWW-Authenticate: Bearer\r\n")
+    }
+    guard let type = head.value("content-type", in: bytes), Self.isJSON(bytes, type) else {
+      return ErrorResponse(
+        415, "unsupported_media_type", "invalid_request", "send the body as `Content-Type: application/json`")
+    }
+    if let encoding = head.value("content-encoding", in: bytes), !bytes.matches(encoding, "identity") {
+      return ErrorResponse(
+        415, "unsupported_content_encoding", "invalid_request", "send the body uncompressed, without Content-Encoding")
+    }
+    connection.exchange = Incoming(kind: kind, key: key, hop: hop(connection, bytes))
+    if !head.hasBody {
+      return ErrorResponse(400, "missing_body", "invalid_request", "the request has no body; send a JSON object")
+    }
+    limit = relay.snapshot.table.listeners.maxBody
+    return nil
+  }
+
+  private func preflight(_ connection: Connection) -> ErrorResponse? {
+    let nothing: [UInt8] = []
+    connection.respond(
+      status: 200, contentType: "text/plain; charset=utf-8",
+      fields: { out in
+        out.append("Allow: POST, OPTIONS\r\nAccess-Control-Allow-Methods: POST\r\n")
+        out.append("Access-Control-Allow-Headers: authorization, content-type\r\nAccess-Control-Max-Age: 600\r\n")
+      }, body: nothing.span)
+    return nil
+  }
+
+  // MARK: - Discovery and health
+
+  private func get(_ connection: Connection, _ bytes: Span<UInt8>, _ path: PublicPath) -> ErrorResponse? {
+    guard path != .unknown else {
+      return ErrorResponse(
+        404, "unknown_url", "not_found", "there is nothing at this path; the API starts at /v1, for example /v1/models")
+    }
+    guard connection.head.method == .get || connection.head.method == .head else {
+      return ErrorResponse(
+        405, "method_not_allowed", "invalid_request", "send this request as GET", fields: "Allow: GET, HEAD\r\n")
+    }
+    if connection.head.hasBody {
+      return ErrorResponse(400, "unexpected_body", "invalid_request", "a GET request here has no body")
+    }
+    guard let table = relay?.snapshot.table else { return nil }
+    switch path {
+    case .live:
+      answer(connection, 200, Array("live\n".utf8))
+    case .ready:
+      answer(connection, isReady ? 200 : 503, Array((isReady ? "ready\n" : "draining\n").utf8))
+    default:
+      guard case .known = ClientAuthentication.check(connection.head, bytes, table) else {
+        return ErrorResponse(
+          401, "invalid_api_key", "authentication",
+          "send a key that is known here: `Authorization: Bearer <your key>`", fields: "WWW-Authenticate: Bearer\r\n")
+      }
+      guard case .model(let id) = path else {
+        let list = table.modelsListJSON
+        connection.respond(status: 200, contentType: "application/json", body: list.span)
+        return nil
+      }
+      guard let model = table.modelJSON(named: id.span) else {
+        return ErrorResponse(
+          404, "model_not_found", "not_found", "there is no route or model of that name; GET /v1/models lists them")
+      }
+      connection.respond(status: 200, contentType: "application/json", body: model.span)
+    }
+    return nil
+  }
+
+  private func answer(_ connection: Connection, _ status: Int, _ text: [UInt8]) {
+    connection.respond(status: status, contentType: "text/plain; charset=utf-8", body: text.span)
+  }
+
+  // MARK: - Errors
+
+  private func refuse(_ connection: Connection, _ response: ErrorResponse) {
+    counters.add(.refused(status: response.status))
+    connection.exchange = nil
+    response.write(to: connection, id: nil)
+  }
+
+  func respond(_ error: RouterError, on connection: Connection, completion: RecordID) {
+    ErrorResponse(error).write(to: connection, id: completion)
+  }
+
+  func inBand(_ error: RouterError) -> (code: Int, type: String) {
+    let response = ErrorResponse(error)
+    return (response.status, response.errorType)
+  }
+
+  /// Whether the request came by OpenRouter's paths.
+  static func isOpenRouterMode(_ connection: Connection) -> Bool {
+    let path = connection.head.path
+    guard path.count >= 5 else { return false }
+    return connection.headBytes.withSpan { bytes in
+      bytes.count >= path.upperBound && bytes.equals(path.lowerBound..<path.lowerBound + 5, "/api/")
+    }
+  }
+
+  private static func isJSON(_ bytes: Span<UInt8>, _ type: Range<Int>) -> Bool {
+    let name = type.lowerBound..<min(type.lowerBound + 16, type.upperBound)
+    guard bytes.matches(name, "application/json") else { return false }
+    return name.upperBound == type.upperBound || [0x3b, 0x20, 0x09].contains(bytes[name.upperBound])
+  }
+
+  private static func text(_ bytes: Span<UInt8>, _ range: Range<Int>) -> String {
+    bytes.extracting(range).withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
+  }
+}

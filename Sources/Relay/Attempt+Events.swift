@@ -1,0 +1,119 @@
+import Loop
+import Metering
+import Wire
+
+/// Relaying a stream, event by event (product.md's streaming rules).
+extension Attempt {
+  func handle(event data: Span<UInt8>, isMultiLine: Bool) {
+    if ChunkScan.isDone(data) {
+      sawDone = true
+      return
+    }
+    let scan: ChunkScan
+    do throws(ChunkError) {
+      scan = try ChunkScan.scan(data)
+    } catch {
+      // llama.cpp begins the stream of several prompts with an event that says `null`.
+      if Self.isNull(data) { return }
+      // A chunk that cannot be read may hold tokens: dropping or forwarding it would both pretend.
+      return fail(.badResponse, "one of its events is not valid JSON")
+    }
+    if scan.error != nil {
+      let said = ProviderError.scan(data)
+      return fail(.errorEvent, said.message ?? "it sent an error event")
+    }
+    tally.note(scan, data)
+    if sawDone {
+      if scan.usage != nil { tally.flags.insert(.usageLate) }
+      return
+    }
+    if (scan.choiceCount ?? 0) == 0 { return handleWithoutChoices(data, scan, isMultiLine) }
+    if scan.hasContent {
+      let now = completion.relay.loop.now
+      completion.deadlines.lastProgress = now
+      if tally.firstContentAt == nil {
+        tally.firstContentAt = now
+        completion.contentBegan(self)
+      }
+    }
+    releaseFinish()
+    if scan.hasFinishReason {
+      finish = HeldEvent(data, scan, isMultiLine: isMultiLine)
+      if completion.machine.hasDeliveredContent { completion.holdFinish() }
+    } else {
+      emit(data, scan, usage: .keep, isMultiLine: isMultiLine)
+    }
+  }
+
+  private static func isNull(_ data: Span<UInt8>) -> Bool {
+    data.count == 4 && data[0] == 0x6e && data[1] == 0x75 && data[2] == 0x6c && data[3] == 0x6c
+  }
+
+  /// An event with no choices: the usage of a client that asked for it, or something that clients who did not ask
+  /// must not see, since they read `choices[0]`.
+  private func handleWithoutChoices(_ data: Span<UInt8>, _ scan: ChunkScan, _ isMultiLine: Bool) {
+    let hasUsage = scan.usage != nil
+    if completion.request.includeUsage {
+      releaseFinish()
+      if hasUsage { usageChunkSent = true }
+      emit(data, scan, usage: .keep, isMultiLine: isMultiLine)
+    } else if hasUsage {
+      releaseFinish()
+    }
+  }
+
+  /// Lets the held finish event go, with the usage in it if it is known and the client did not ask for a chunk of its
+  /// own.
+  func releaseFinish() {
+    guard let event = finish else { return }
+    finish = nil
+    completion.deadlines.finishHeldAt = nil
+    let putsUsage = !completion.request.includeUsage && event.scan.usage == nil && tally.usage != nil
+    emit(event.data.span, event.scan, usage: putsUsage ? .set(tally.usageJSON) : .keep,
+      isMultiLine: event.isMultiLine)
+  }
+
+  /// The last chunk with empty `choices`, when the client asked for usage and the provider put it elsewhere.
+  func emitUsageChunkIfOwed() {
+    guard completion.request.includeUsage, !usageChunkSent, tally.usage != nil else { return }
+    usageChunkSent = true
+    write { out in
+      out.append("data: ")
+      out.append(
+        ChunkScan.usageOnlyChunk(completion.kind, identity: identity, usage: tally.usageJSON, cost: costLiteral))
+      out.append("\n\n")
+    }
+  }
+
+  private func emit(_ data: Span<UInt8>, _ scan: ChunkScan, usage: UsageEdit, isMultiLine: Bool) {
+    let showsUsage = if case .keep = usage { scan.usage != nil } else { true }
+    let cost = showsUsage ? costLiteral : nil
+    write { out in
+      out.append("data: ")
+      scan.rewrite(data, identity: identity, usage: usage, cost: cost, isMultiLine: isMultiLine) { out.append($0) }
+      out.append("\n\n")
+    }
+    if !completion.machine.hasDeliveredContent {
+      heldEvents += 1
+      if holdsTooMuch { completion.contentBegan(self) }
+    }
+  }
+
+  /// To the client once content has begun, into the held bytes before.
+  private func write(_ body: (inout ByteBuffer) -> Void) {
+    if completion.machine.hasDeliveredContent {
+      completion.connection?.stream(body)
+      completion.lastOutput = completion.relay.loop.now
+    } else {
+      body(&held)
+    }
+  }
+
+  /// The cost so far in USD as a JSON number; `nil` when it is not known.
+  var costLiteral: [UInt8]? {
+    guard let price = endpoint.price, let usage = tally.usage, let cost = Cost.nanoUSD(usage, price: price) else {
+      return nil
+    }
+    return JSONText.usd(nano: cost)
+  }
+}

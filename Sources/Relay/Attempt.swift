@@ -1,0 +1,192 @@
+import Catalog
+import Loop
+import Metering
+import Upstream
+import Wire
+
+/// One try at one endpoint: what was sent, what came back, and the one record of it. Belongs to one loop.
+final class Attempt: UpstreamObserver {
+  let completion: Completion
+  let id: RecordID
+  let endpoint: Endpoint
+  let provider: Provider
+  let startedAt: UInt64
+  let identity: ChunkIdentity
+  var transfer: UpstreamTransfer?
+  var head: UpstreamHead?
+  /// The whole body: of an unstreamed answer, or of an error.
+  var collected = ByteBuffer()
+  var framer = EventStreamFramer()
+  var tally = UsageTally()
+  /// Events held back until content shows that this attempt is the one.
+  var held = ByteBuffer()
+  var heldEvents = 0
+  /// The newest finish event, held so that the usage can still be put into it.
+  var finish: HeldEvent?
+  var sawDone = false
+  var usageChunkSent = false
+  var isOver = false
+
+  private static let heldEventLimit = 64
+  private static let heldByteLimit = 256 << 10
+  private static let errorBodyLimit = 64 << 10
+  private static let bodyLimit = 64 << 20
+
+  init(completion: Completion, id: RecordID, endpoint: Endpoint, provider: Provider, startedAt: UInt64) {
+    self.completion = completion
+    self.id = id
+    self.endpoint = endpoint
+    self.provider = provider
+    self.startedAt = startedAt
+    identity = ChunkIdentity(
+      id: completion.generationID, created: completion.created, model: completion.table.models[endpoint.model].name,
+      provider: provider.displayName)
+  }
+
+  /// Whether too much is held to go on waiting for content.
+  var holdsTooMuch: Bool { heldEvents >= Self.heldEventLimit || held.count >= Self.heldByteLimit }
+
+  private var isSuccess: Bool { head.map { $0.status >= 200 && $0.status < 300 } ?? false }
+
+  // MARK: - What comes back
+
+  func received(_ head: UpstreamHead) {
+    self.head = head
+    completion.deadlines.headers = nil
+    guard isSuccess else {
+      // Its body says why; it gets a moment to arrive.
+      completion.setEndGrace(2_000_000_000)
+      return
+    }
+    if completion.isStream {
+      if head.content != .eventStream {
+        fail(.badResponse, "it answered a streamed request with something that is no event stream")
+      }
+    } else {
+      completion.deadlines.firstToken = nil
+      completion.deadlines.lastProgress = completion.relay.loop.now
+      if head.content != .json { fail(.badResponse, "it answered an unstreamed request with something that is not JSON") }
+    }
+  }
+
+  func received(_ bytes: Span<UInt8>) {
+    if isOver { return }
+    guard isSuccess else {
+      if collected.count < Self.errorBodyLimit {
+        collected.append(bytes.extracting(..<min(bytes.count, Self.errorBodyLimit - collected.count)))
+      }
+      return
+    }
+    if completion.isStream {
+      receivedStream(bytes)
+    } else {
+      completion.deadlines.lastProgress = completion.relay.loop.now
+      if collected.count + bytes.count > Self.bodyLimit {
+        return fail(.badResponse, "its answer is larger than 64 MiB")
+      }
+      collected.append(bytes)
+    }
+  }
+
+  private func receivedStream(_ bytes: Span<UInt8>) {
+    do throws(FramingError) {
+      try framer.feed(bytes) { data, isMultiLine in
+        handle(event: data, isMultiLine: isMultiLine)
+        return !isOver
+      }
+    } catch {
+      fail(.badResponse, "one of its events is larger than 16 MiB")
+    }
+    if !isOver { completion.afterStreamBytes(self) }
+  }
+
+  func ended(_ end: UpstreamEnd) {
+    transfer = nil
+    if isOver { return completion.lingeringEnded(self) }
+    if head != nil, !isSuccess { return failByStatus() }
+    if let failure = end.failure {
+      if completion.isStream, isComplete {
+        tally.flags.insert(.cutAfterFinish)
+        return completion.completeStream(self)
+      }
+      return fail(failure, end)
+    }
+    guard head != nil else { return fail(.truncated, "it closed the connection without an answer") }
+    if !completion.isStream { return completion.completeUnstreamed(self) }
+    framer.finish { data, _ in self.meter(unterminated: data) }
+    if isComplete { return completion.completeStream(self) }
+    fail(.truncated, "the stream ended before the answer did")
+  }
+
+  /// An event without its closing empty line counts for metering only: its usage is read, nothing is forwarded.
+  private func meter(unterminated data: Span<UInt8>) {
+    if let scan = try? ChunkScan.scan(data) { tally.note(scan, data) }
+  }
+
+  /// Whether every choice has its finish event. Without `[DONE]` as many must have finished as were asked for.
+  var isComplete: Bool {
+    guard !tally.finished.isEmpty else { return false }
+    // A provider may ignore `n`: with its `[DONE]`, what it began is what there is.
+    return sawDone && tally.seen == tally.finished || tally.finished.containsAll(below: completion.request.choiceCount)
+  }
+
+  // MARK: - Failing
+
+  func failByStatus() {
+    guard let head else { return }
+    let said = collected.withSpan { ProviderError.scan($0) }
+    let text = said.message.map { "HTTP \(head.status): \($0)" } ?? "HTTP \(head.status)"
+    switch head.status {
+    case 403 where said.kind == .contentFilter: fail(.badRequest, text, isClientFault: true)
+    case 401, 402, 403: fail(.providerAuth, text)
+    case 404: fail(.providerNotFound, text)
+    case 408: fail(.requestTimeout, text)
+    case 429: fail(.rateLimited, text)
+    case 400..<500: fail(.badRequest, text, isClientFault: true)
+    case 500...: fail(.serverError, text)
+    default: fail(.badResponse, "\(text) (redirects are not followed)")
+    }
+  }
+
+  private func fail(_ failure: UpstreamEnd.Failure, _ end: UpstreamEnd) {
+    switch failure {
+    case .connect: fail(.connect, "no connection (\(end.message))")
+    case .connectTimeout: fail(.connect, "no connection within the connect deadline")
+    case .tls: fail(.tls, "the TLS connection failed (\(end.message))")
+    case .staleConnection:
+      let elapsed = completion.relay.loop.now &- startedAt
+      completion.attemptFailed(
+        self, .staleConnection, "a kept connection was dead", isStale: elapsed <= 1_000_000_000)
+    case .truncated: fail(.truncated, "the connection ended before the answer did (\(end.message))")
+    case .badResponse: fail(.badResponse, "its answer breaks the rules of HTTP (\(end.message))")
+    case .other: fail(.other, end.message)
+    }
+  }
+
+  func fail(_ failure: FailureClass, _ message: String, isClientFault: Bool = false) {
+    completion.attemptFailed(self, failure, message, isClientFault: isClientFault)
+  }
+
+  // MARK: - The record
+
+  /// Records how the attempt ended; exactly once.
+  ///
+  /// - Parameter isFinal: this is the attempt whose end the client sees.
+  func settle(_ outcome: Outcome, _ failure: FailureClass, isFinal: Bool) {
+    if isOver { return }
+    isOver = true
+    var record = AttemptSettled(id: id, outcome: outcome)
+    tally.fill(&record)
+    if let price = endpoint.price {
+      record.priceVersion = price.version
+      record.cost = Cost.nanoUSD(record.usage, price: price)
+    }
+    let now = completion.relay.loop.now
+    record.timeToFirstToken = tally.firstContentAt.map { ($0 &- startedAt) / 1000 }
+    record.duration = (now &- startedAt) / 1000
+    record.failure = failure
+    record.httpStatus = head.map { UInt16(clamping: $0.status) }
+    record.isFinal = isFinal
+    _ = completion.relay.sink.append(record)
+  }
+}

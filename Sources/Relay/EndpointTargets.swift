@@ -1,0 +1,65 @@
+import Catalog
+import Upstream
+import Wire
+
+/// The upstream targets of one table on one loop, made when first used. Belongs to one loop.
+final class EndpointTargets {
+  private let snapshot: RelaySnapshot
+  private var made: [UpstreamTarget?]
+  private var turns: [Int]
+
+  init(snapshot: RelaySnapshot) {
+    self.snapshot = snapshot
+    let slots = snapshot.table.providers.reduce(0) { $0 + Self.slots($1) }
+    made = Array(repeating: nil, count: slots)
+    turns = Array(repeating: 0, count: snapshot.table.providers.count)
+    var start = 0
+    for provider in snapshot.table.providers {
+      firstSlot.append(start)
+      start += Self.slots(provider)
+    }
+  }
+  private var firstSlot: [Int] = []
+
+  private static func slots(_ provider: Provider) -> Int { 2 * max(provider.credentials.count, 1) }
+
+  /// The target for a request to a provider; its keys take turns. `nil` while the provider's name has no address.
+  func target(provider index: Int, kind: RequestKind) -> UpstreamTarget? {
+    let provider = snapshot.table.providers[index]
+    let addresses = snapshot.addresses[index]
+    if addresses?.isEmpty == true { return nil }
+    var credential = 0
+    if provider.credentials.count > 1 {
+      credential = turns[index] % provider.credentials.count
+      turns[index] = credential + 1
+    }
+    let slot = firstSlot[index] + 2 * credential + (kind == .chatCompletions ? 0 : 1)
+    if let target = made[slot] { return target }
+    var fields = [
+      (name: "Content-Type", value: "application/json"),
+      (name: "Accept", value: "application/json, text/event-stream"),
+      (name: "Accept-Encoding", value: "identity"),
+      (name: "User-Agent", value: "pointsman"),
+    ]
+    if provider.credentials.indices.contains(credential) {
+      fields.append((name: "Authorization", value: "Bearer \(provider.credentials[credential].reveal())"))
+    }
+    for header in provider.headers { fields.append((name: header.name, value: header.value)) }
+    let target = UpstreamTarget(
+      url: kind == .chatCompletions ? provider.chatURL : provider.completionsURL, fields: fields, addresses: addresses,
+      http2: provider.httpVersion == .http2,
+      caFile: provider.caFile)
+    made[slot] = target
+    return target
+  }
+}
+
+extension Duration {
+  /// Whole nanoseconds, clamped to what fits.
+  var nanoseconds: UInt64 {
+    let (seconds, attoseconds) = components
+    if seconds < 0 { return 0 }
+    if seconds > 1 << 32 { return (1 << 32) * 1_000_000_000 }
+    return UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
+  }
+}

@@ -1,0 +1,72 @@
+import Metering
+
+/// Why a completion has no answer: what went wrong, whose doing it was, whether trying again may help, and a message
+/// that says what to do next. It never holds a key, a prompt or another tenant's data.
+public struct RouterError: Error, Sendable, Equatable {
+  public enum Code: Sendable, Equatable {
+    /// The provider says that the request itself is wrong; its status is passed on.
+    case rejectedByProvider(status: Int)
+    /// The route has nothing that could serve it.
+    case noEndpoints
+    /// Every candidate is at capacity.
+    case rateLimited
+    /// Every candidate failed.
+    case providerFailed
+    /// Every candidate was too slow.
+    case timedOut
+    /// The stream broke after content had been delivered.
+    case streamBroken
+    /// The router is stopping, or cannot write its ledger.
+    case unavailable
+  }
+
+  public enum Source: Sendable, Equatable {
+    case client, router, provider
+  }
+
+  public var code: Code
+  public var source: Source
+  public var isRetryable: Bool
+  public var message: String
+  /// What was tried, in order.
+  public var attempts: [FailedAttempt]
+  /// Seconds after which a retry may succeed, as a provider said.
+  public var retryAfter: String?
+
+  public init(
+    _ code: Code, source: Source, isRetryable: Bool, message: String, attempts: [FailedAttempt] = [],
+    retryAfter: String? = nil
+  ) {
+    self.code = code
+    self.source = source
+    self.isRetryable = isRetryable
+    self.message = message
+    self.attempts = attempts
+    self.retryAfter = retryAfter
+  }
+}
+
+/// One try that failed, as the client may see it.
+public struct FailedAttempt: Sendable, Equatable {
+  public var provider: String
+  public var failure: FailureClass
+  public var status: Int?
+  /// The provider's own words, shortened, or the router's.
+  public var message: String
+  /// `Retry-After` as the provider sent it.
+  public var retryAfter: String?
+  /// The provider refused the request itself (400, 413, 422 …): another one would too.
+  public var isClientFault: Bool
+
+  public init(
+    provider: String, failure: FailureClass, status: Int? = nil, message: String, retryAfter: String? = nil,
+    isClientFault: Bool = false
+  ) {
+    self.provider = provider
+    self.failure = failure
+    self.status = status
+    self.message = message
+    self.retryAfter = retryAfter
+    self.isClientFault = isClientFault
+  }
+}

@@ -1,0 +1,118 @@
+/// Reads response header lines as libcurl hands them over, and refuses what failures.md's wire rules refuse: both
+/// framings at once, more than 100 fields or 64 KiB, more than ten informational responses, a protocol switch.
+struct ResponseHeaderReader {
+  enum Step: Equatable {
+    case more
+    /// The final head is complete.
+    case complete
+    case refused(String)
+  }
+
+  private(set) var head = UpstreamHead()
+  private var fields = 0
+  private var bytes = 0
+  private var informational = 0
+  private var hasLength = false
+  private var hasTransferEncoding = false
+  private var isComplete = false
+
+  /// Takes one line with its line end, or a trailer line.
+  mutating func read(_ line: Span<UInt8>) -> Step {
+    bytes += line.count
+    if bytes > 64 << 10 { return .refused("the response head is longer than 64 KiB") }
+    if isComplete {
+      fields += 1
+      return fields > 100 ? .refused("the response has more than 100 trailer fields") : .more
+    }
+    var end = line.count
+    while end > 0, line[end - 1] == 13 || line[end - 1] == 10 { end -= 1 }
+    if end == 0 { return finishHead() }
+    if Self.starts(line, "http/") { return startHead(line, end) }
+    fields += 1
+    if fields > 100 { return .refused("the response has more than 100 header fields") }
+    return readField(line, end)
+  }
+
+  private mutating func startHead(_ line: Span<UInt8>, _ end: Int) -> Step {
+    head = UpstreamHead()
+    hasLength = false
+    hasTransferEncoding = false
+    var at = 0
+    while at < end, line[at] != 32 { at += 1 }
+    while at < end, line[at] == 32 { at += 1 }
+    var status = 0
+    var digits = 0
+    while at < end, line[at] >= 48, line[at] <= 57, digits < 4 {
+      status = status * 10 + Int(line[at] - 48)
+      digits += 1
+      at += 1
+    }
+    guard digits == 3 else { return .refused("the response's status line has no three-digit status") }
+    head.status = status
+    return .more
+  }
+
+  private mutating func finishHead() -> Step {
+    if head.status == 101 { return .refused("the provider switched protocols unasked") }
+    if head.status >= 100, head.status < 200 {
+      informational += 1
+      return informational > 10 ? .refused("more than ten informational responses") : .more
+    }
+    if hasLength, hasTransferEncoding {
+      return .refused("the response has both Content-Length and Transfer-Encoding")
+    }
+    isComplete = true
+    fields = 0
+    return .complete
+  }
+
+  private mutating func readField(_ line: Span<UInt8>, _ end: Int) -> Step {
+    switch line[0] | 0x20 {
+    case UInt8(ascii: "c"):
+      if let value = Self.value(line, end, "content-type:") {
+        if Self.starts(line, "text/event-stream", at: value) {
+          head.content = .eventStream
+        } else if Self.starts(line, "application/json", at: value) {
+          head.content = .json
+        }
+      } else if let value = Self.value(line, end, "content-length:") {
+        if hasLength { return .refused("the response has two Content-Length fields") }
+        hasLength = true
+        for index in value..<end where line[index] < 48 || line[index] > 57 {
+          return .refused("the response's Content-Length is not a number")
+        }
+      }
+    case UInt8(ascii: "t"):
+      if Self.value(line, end, "transfer-encoding:") != nil { hasTransferEncoding = true }
+    case UInt8(ascii: "r"):
+      if let value = Self.value(line, end, "retry-after:"), end - value <= 64 {
+        var text = ""
+        for index in value..<end where line[index] >= 32 && line[index] < 127 {
+          text.unicodeScalars.append(Unicode.Scalar(line[index]))
+        }
+        head.retryAfter = text
+      }
+    default:
+      break
+    }
+    return .more
+  }
+
+  /// Where a field's value starts, when the line has that (lower-case) name.
+  private static func value(_ line: Span<UInt8>, _ end: Int, _ name: StaticString) -> Int? {
+    guard starts(line, name) else { return nil }
+    var at = name.utf8CodeUnitCount
+    while at < end, line[at] == 32 || line[at] == 9 { at += 1 }
+    return at
+  }
+
+  private static func starts(_ line: Span<UInt8>, _ text: StaticString, at start: Int = 0) -> Bool {
+    let expected = UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+    guard line.count - start >= expected.count else { return false }
+    for index in 0..<expected.count {
+      let byte = line[start + index]
+      if (byte >= 65 && byte <= 90 ? byte | 0x20 : byte) != expected[index] { return false }
+    }
+    return true
+  }
+}

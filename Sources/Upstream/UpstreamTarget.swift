@@ -1,0 +1,41 @@
+import CCurl
+
+/// Where requests of one endpoint go: address, fixed header fields, protocol. Belongs to one loop; made once and kept.
+public final class UpstreamTarget {
+  let url: ContiguousArray<CChar>
+  let headers: UnsafeMutablePointer<curl_slist>?
+  let resolve: UnsafeMutablePointer<curl_slist>?
+  let httpVersion: Int
+  let caFile: String?
+  let usesTLS: Bool
+
+  /// - Parameters:
+  ///   - url: absolute, http or https, as validated from the configuration.
+  ///   - fields: header fields that every request to this target carries, the credential among them.
+  ///   - addresses: `host:port:address,address` lines for libcurl, which never resolves names itself; `nil` for a
+  ///     literal address.
+  ///   - http2: speak HTTP/2 (by prior knowledge without TLS).
+  ///   - caFile: PEM file of the authorities to trust instead of the system's.
+  public init(
+    url: String, fields: [(name: String, value: String)], addresses: String?, http2: Bool, caFile: String? = nil
+  ) {
+    self.url = ContiguousArray(url.utf8CString)
+    usesTLS = url.hasPrefix("https:")
+    httpVersion =
+      http2
+      ? Int(usesTLS ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE)
+      : Int(CURL_HTTP_VERSION_1_1)
+    self.caFile = caFile
+    var list: UnsafeMutablePointer<curl_slist>?
+    // Off: a wait for "100 Continue" would cost a round trip per large body.
+    list = curl_slist_append(list, "Expect:")
+    for field in fields { list = curl_slist_append(list, "\(field.name): \(field.value)") }
+    headers = list
+    resolve = addresses.flatMap { curl_slist_append(nil, $0) }
+  }
+
+  deinit {
+    curl_slist_free_all(headers)
+    curl_slist_free_all(resolve)
+  }
+}
