@@ -71,7 +71,8 @@ struct JSONBytes {
         isEscaped = true
         index = try escapeEnd(from: index)
       } else if byte >= 0x80 {
-        index = try sequenceEnd(from: index)
+        index = runEnd(from: index)
+        if index < count, self[index] >= 0x80 { index = try sequenceEnd(from: index) }
       } else if byte < 0x20 {
         throw JSONFault(.controlCharacter, at: index)
       } else {
@@ -80,27 +81,49 @@ struct JSONBytes {
     }
   }
 
+  /// The offset behind a run of well-formed UTF-8 sequences of two and three bytes, looking at four bytes at a time;
+  /// what is at that offset has not been judged.
+  private func runEnd(from first: Int) -> Int {
+    var index = first
+    while index &+ 4 <= count {
+      let bytes = UInt32(littleEndian: UnsafeRawPointer(start + index).loadUnaligned(as: UInt32.self))
+      if bytes & 0x00c0_c0f0 == 0x0080_80e0 {
+        // E0 must be followed by at least A0, and ED by less: else it is overlong, or half of a surrogate pair.
+        guard bytes & 0x200f != 0, bytes & 0x200f != 0x200d else { break }
+        index &+= 3
+      } else if bytes & 0x0000_c0e0 == 0x0000_80c0, bytes & 0x1e != 0 {
+        index &+= 2
+      } else {
+        break
+      }
+    }
+    return index
+  }
+
   /// The offset behind the escape whose backslash stands at `first`; a surrogate pair is one escape.
+  @inline(__always)
   private func escapeEnd(from first: Int) throws(JSONFault) -> Int {
     guard first + 1 < count else { throw JSONFault(.unexpectedEnd, at: first) }
     switch self[first + 1] {
     case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
       UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
       return first + 2
-    case UInt8(ascii: "u"):
-      let unit = try codeUnit(at: first + 2, escape: first)
-      if unit & 0xf800 != 0xd800 { return first + 6 }
-      guard unit < 0xdc00 else { throw JSONFault(.loneSurrogate, at: first) }
-      guard first + 6 < count else { throw JSONFault(.unexpectedEnd, at: first) }
-      guard self[first + 6] == UInt8(ascii: "\\") else { throw JSONFault(.loneSurrogate, at: first) }
-      guard first + 7 < count else { throw JSONFault(.unexpectedEnd, at: first) }
-      guard self[first + 7] == UInt8(ascii: "u") else { throw JSONFault(.loneSurrogate, at: first) }
-      let second = try codeUnit(at: first + 8, escape: first)
-      guard second & 0xfc00 == 0xdc00 else { throw JSONFault(.loneSurrogate, at: first) }
-      return first + 12
-    default:
-      throw JSONFault(.invalidEscape, at: first)
+    case UInt8(ascii: "u"): return try unicodeEscapeEnd(from: first)
+    default: throw JSONFault(.invalidEscape, at: first)
     }
+  }
+
+  private func unicodeEscapeEnd(from first: Int) throws(JSONFault) -> Int {
+    let unit = try codeUnit(at: first + 2, escape: first)
+    if unit & 0xf800 != 0xd800 { return first + 6 }
+    guard unit < 0xdc00 else { throw JSONFault(.loneSurrogate, at: first) }
+    guard first + 6 < count else { throw JSONFault(.unexpectedEnd, at: first) }
+    guard self[first + 6] == UInt8(ascii: "\\") else { throw JSONFault(.loneSurrogate, at: first) }
+    guard first + 7 < count else { throw JSONFault(.unexpectedEnd, at: first) }
+    guard self[first + 7] == UInt8(ascii: "u") else { throw JSONFault(.loneSurrogate, at: first) }
+    let second = try codeUnit(at: first + 8, escape: first)
+    guard second & 0xfc00 == 0xdc00 else { throw JSONFault(.loneSurrogate, at: first) }
+    return first + 12
   }
 
   private func codeUnit(at first: Int, escape: Int) throws(JSONFault) -> UInt16 {
