@@ -54,12 +54,13 @@ class Program:
   def running(self):
     return self.process is not None and self.process.poll() is None
 
-  def launch(self, command, environment=None):
+  def launch(self, command, environment=None, folder=None):
     assert not self.running, "it runs already"
     guard = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
     with open(self.log, "ab") as log:
       self.process = subprocess.Popen(
-        [*guard, *map(str, command)], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+        [*guard, *map(str, command)], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
+        cwd=folder)
 
   def await_answer(self, url, seconds):
     """Waits for a 200 from the URL; fails with the log's end when the program ends or time is up."""
@@ -135,7 +136,7 @@ class Router(Program):
     def settled():
       nonlocal rows
       rows = sorted(filter(where, self.usage_rows()), key=lambda row: row["attempt_id"])
-      return len(rows) >= at_least and all(row["outcome"] for row in rows)
+      return len(rows) >= at_least and all(row["outcome"] != "open" for row in rows)
 
     wait_until(settled, lambda: f"{len(rows)} rows of {at_least}, the last: {rows[-3:]}", seconds, every=0.1)
     return rows
