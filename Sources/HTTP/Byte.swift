@@ -6,22 +6,32 @@ enum Byte {
   static let space = UInt8(ascii: " ")
   static let colon = UInt8(ascii: ":")
   static let slash = UInt8(ascii: "/")
+  static let dot = UInt8(ascii: ".")
 
   /// A `tchar`: what a method or a field name is made of.
   static func isToken(_ byte: UInt8) -> Bool {
+    let bits = byte < 64 ? lowTokens : highTokens
+    return byte < 128 && bits >> UInt64(byte & 63) & 1 == 1
+  }
+
+  /// One bit for each of `!#$%&'*+-.` and the digits.
+  private static let lowTokens: UInt64 = 0x03ff_6cfa_0000_0000
+  /// One bit for each letter and each of ``^_`|~``, counted from byte 64.
+  private static let highTokens: UInt64 = 0x57ff_ffff_c7ff_fffe
+
+  /// What a field value may hold: printable, blank, or above ASCII.
+  static func isFieldContent(_ byte: UInt8) -> Bool { byte >= 0x20 && byte != 0x7f || byte == tab }
+
+  /// What a host's name is made of: a token's letters, digits and `-._~%`.
+  static func isHostName(_ byte: UInt8) -> Bool {
     switch byte {
     case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "!"), UInt8(ascii: "#"), UInt8(ascii: "$"),
-      UInt8(ascii: "%"), UInt8(ascii: "&"), UInt8(ascii: "'"), UInt8(ascii: "*"), UInt8(ascii: "+"),
-      UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "^"), UInt8(ascii: "_"), UInt8(ascii: "`"),
-      UInt8(ascii: "|"), UInt8(ascii: "~"):
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), dot, UInt8(ascii: "_"), UInt8(ascii: "~"),
+      UInt8(ascii: "%"):
       true
     default: false
     }
   }
-
-  /// What a field value may hold: printable, blank, or above ASCII.
-  static func isFieldContent(_ byte: UInt8) -> Bool { byte >= 0x20 && byte != 0x7f || byte == tab }
 
   static func isBlank(_ byte: UInt8) -> Bool { byte == space || byte == tab }
 
@@ -75,7 +85,8 @@ extension Span<UInt8> {
   func forEachToken(_ range: Range<Int>, _ body: (Range<Int>) -> Void) {
     var start = range.lowerBound
     while start <= range.upperBound {
-      let end = firstIndex(of: UInt8(ascii: ","), from: start).map { Swift.min($0, range.upperBound) } ?? range.upperBound
+      let end =
+        firstIndex(of: UInt8(ascii: ","), from: start).map { Swift.min($0, range.upperBound) } ?? range.upperBound
       var token = start..<end
       while let first = token.first, Byte.isBlank(self[first]) { token = first + 1..<token.upperBound }
       while let last = token.last, Byte.isBlank(self[last]) { token = token.lowerBound..<last }

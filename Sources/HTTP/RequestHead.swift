@@ -55,20 +55,31 @@ public struct RequestHead: Sendable {
   /// Whether a body follows.
   public var hasBody: Bool { isChunked || (contentLength ?? 0) > 0 }
 
-  /// Parses the bytes of one whole head, the empty line included.
-  public mutating func parse(_ bytes: Span<UInt8>) throws(FramingRefusal) {
+  /// Forgets the request, so that no range is left that points into bytes that are gone.
+  public mutating func clear() {
+    method = .other
+    path = 0..<0
+    query = 0..<0
     fields.removeAll(keepingCapacity: true)
+    host = 0..<0
     contentLength = nil
     isChunked = false
     keepsAlive = true
     expectsContinue = false
-    host = 0..<0
+    isHTTP10 = false
+    authority = 0..<0
+  }
+
+  /// Parses the bytes of one whole head, the empty line included.
+  public mutating func parse(_ bytes: Span<UInt8>) throws(FramingRefusal) {
+    clear()
     var at = try parseRequestLine(bytes)
     var hostCount = 0
     var hasTransferEncoding = false
     var wantsClose = false
     var wantsKeepAlive = false
     while true {
+      guard at < bytes.count else { throw FramingRefusal(400, "the request's head does not end in an empty line") }
       if bytes[at] == Byte.carriageReturn {
         guard at + 2 == bytes.count, bytes[at + 1] == Byte.lineFeed else {
           throw FramingRefusal(400, "a carriage return stands alone in the request's head")
@@ -104,7 +115,10 @@ public struct RequestHead: Sendable {
         break
       }
     }
-    guard hostCount == 1, !host.isEmpty else { throw FramingRefusal(400, "exactly one Host field is needed") }
+    guard hostCount == 1, Self.isAuthority(bytes, host) else {
+      throw FramingRefusal(
+        400, "exactly one Host field is needed, and it must be a name or address with an optional port")
+    }
     if hasTransferEncoding {
       guard contentLength == nil else {
         throw FramingRefusal(400, "Content-Length and Transfer-Encoding together are ambiguous")
@@ -151,7 +165,10 @@ public struct RequestHead: Sendable {
       isHTTP10 = false
     } else if bytes.equals(version, "HTTP/1.0") {
       isHTTP10 = true
-    } else if version.count == 8, bytes.equals(version.lowerBound..<version.lowerBound + 5, "HTTP/") {
+    } else if version.count == 8, bytes.equals(version.lowerBound..<version.lowerBound + 5, "HTTP/"),
+      bytes[version.upperBound - 3] &- 48 <= 9, bytes[version.upperBound - 2] == Byte.dot,
+      bytes[version.upperBound - 1] &- 48 <= 9
+    {
       throw FramingRefusal(505, "only HTTP/1.1 and HTTP/1.0 are served here")
     } else {
       throw FramingRefusal(400, "the request line does not end in a protocol version")
@@ -189,16 +206,45 @@ public struct RequestHead: Sendable {
       guard bytes.matches(scheme, "http://") else {
         throw FramingRefusal(400, "the request target must be a path that starts with a slash")
       }
-      start = bytes.firstIndex(of: Byte.slash, from: scheme.upperBound).map { min($0, target.upperBound) }
+      start =
+        bytes.firstIndex(of: Byte.slash, from: scheme.upperBound).map { min($0, target.upperBound) }
         ?? target.upperBound
       authority = scheme.upperBound..<start
       guard start < target.upperBound, !authority.isEmpty else {
         throw FramingRefusal(400, "the request target has no path")
       }
     }
-    let end = bytes.firstIndex(of: UInt8(ascii: "?"), from: start).map { min($0, target.upperBound) } ?? target.upperBound
+    let end =
+      bytes.firstIndex(of: UInt8(ascii: "?"), from: start).map { min($0, target.upperBound) } ?? target.upperBound
     path = start..<end
     query = min(end + 1, target.upperBound)..<target.upperBound
+  }
+
+  /// `uri-host [":" port]` (RFC 9110 section 7.2): letters, digits and `-._~%`, or an IPv6 literal in brackets.
+  private static func isAuthority(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
+    guard let first = range.first else { return false }
+    var at = first
+    if bytes[first] == UInt8(ascii: "[") {
+      at += 1
+      while at < range.upperBound,
+        Byte.hexadecimal(bytes[at]) != nil || bytes[at] == Byte.colon || bytes[at] == Byte.dot
+      {
+        at += 1
+      }
+      guard at > first + 2, at < range.upperBound, bytes[at] == UInt8(ascii: "]") else { return false }
+      at += 1
+    } else {
+      while at < range.upperBound, bytes[at] != Byte.colon {
+        guard Byte.isHostName(bytes[at]) else { return false }
+        at += 1
+      }
+      guard at > first else { return false }
+    }
+    guard at < range.upperBound else { return true }
+    // At most five digits.
+    guard bytes[at] == Byte.colon, range.upperBound - at <= 6 else { return false }
+    for index in at + 1..<range.upperBound where bytes[index] &- 48 > 9 { return false }
+    return true
   }
 
   private func checkAuthority(_ bytes: Span<UInt8>) throws(FramingRefusal) {
@@ -213,25 +259,26 @@ public struct RequestHead: Sendable {
   /// Parses `name: value CR LF` at `at` and moves behind it.
   static func parseField(_ bytes: Span<UInt8>, at: inout Int) throws(FramingRefusal) -> Field {
     let start = at
-    while at < bytes.count, Byte.isToken(bytes[at]) { at += 1 }
-    guard at > start, at < bytes.count, bytes[at] == Byte.colon else {
+    let count = bytes.count
+    var index = start
+    while index < count, Byte.isToken(bytes[index]) { index += 1 }
+    guard index > start, index < count, bytes[index] == Byte.colon else {
       throw FramingRefusal(400, "a header field is not: name: value (a space before the colon, or a folded line?)")
     }
-    let name = start..<at
-    at += 1
-    let valueStart = at
-    while at < bytes.count, Byte.isFieldContent(bytes[at]) { at += 1 }
-    guard at + 1 < bytes.count, bytes[at] == Byte.carriageReturn, bytes[at + 1] == Byte.lineFeed else {
+    let name = start..<index
+    index += 1
+    while index < count, Byte.isBlank(bytes[index]) { index += 1 }
+    let valueStart = index
+    while index < count, Byte.isFieldContent(bytes[index]) { index += 1 }
+    guard index + 1 < count, bytes[index] == Byte.carriageReturn, bytes[index + 1] == Byte.lineFeed else {
       throw FramingRefusal(400, "a header value has a control character, or its line does not end in CR LF")
     }
-    var value = valueStart..<at
-    while let first = value.first, Byte.isBlank(bytes[first]) { value = first + 1..<value.upperBound }
-    while let last = value.last, Byte.isBlank(bytes[last]) { value = value.lowerBound..<last }
-    at += 2
-    return Field(name: name, value: value)
+    at = index + 2
+    while index > valueStart, Byte.isBlank(bytes[index - 1]) { index -= 1 }
+    return Field(name: name, value: valueStart..<index)
   }
 
-  /// A `Content-Length`: digits only, at most 2^53.
+  /// A `Content-Length`: digits only, 16 at most, so that it fits.
   private static func parseLength(_ bytes: Span<UInt8>, _ range: Range<Int>) throws(FramingRefusal) -> Int {
     guard !range.isEmpty, range.count <= 16 else { throw FramingRefusal(400, "Content-Length is not a number") }
     var value = 0

@@ -1,8 +1,14 @@
 import CLinux
 import Loop
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// The HTTP/1.1 server of one loop: its listener, its connections, and the round's writes. Belongs to one loop.
 public final class Server: PollTarget, TimerTarget {
+  private static let backlog = 4096
+
   public let loop: EventLoop
   public let limits: ServerLimits
   let handler: any RequestHandler
@@ -37,23 +43,33 @@ public final class Server: PollTarget, TimerTarget {
     self.limits = limits
     self.handler = handler
     self.isDurable = isDurable
-    listener = pm_listen(host, port, 4096)
+    listener = pm_listen(host, port, Int32(Self.backlog))
     if listener < 0 { throw SystemError(call: "listen on \(host):\(port)", code: -listener) }
     self.port = Int(pm_local_port(listener))
-    restTimer = loop.addTimer(self)
     registration = loop.add(listener, interest: .read, target: self)
+    if registration == nil {
+      pm_close(listener)
+      throw SystemError(call: "watch the listener on \(host):\(port)", code: ENOMEM)
+    }
+    restTimer = loop.addTimer(self)
   }
 
   // MARK: - Accepting
 
-  public func ready(_ readiness: Readiness) {
-    for _ in 0..<64 {
+  public func ready(_ readiness: Readiness) { accept(atMost: 64) }
+
+  private func accept(atMost count: Int) {
+    for _ in 0..<count {
       if open.count >= limits.connections { return rest() }
       let descriptor = pm_accept(listener)
       if descriptor < 0 {
-        // EMFILE, ENFILE, ENOBUFS, ENOMEM: nothing to accept with; a level-triggered listener would spin.
-        if [24, 23, 105, 12].contains(-descriptor) { rest() }
-        return
+        switch -descriptor {
+        // Nothing to accept with; a level-triggered listener would spin.
+        case EMFILE, ENFILE, ENOBUFS, ENOMEM: return rest()
+        // That one client left before it was accepted.
+        case ECONNABORTED: continue
+        default: return
+        }
       }
       accepted &+= 1
       let connection = Connection(server: self, descriptor: descriptor)
@@ -72,14 +88,20 @@ public final class Server: PollTarget, TimerTarget {
     loop.change(registration, interest: .read)
   }
 
-  /// Stops accepting; running exchanges go on.
+  /// Stops accepting; running exchanges go on, and so do those of clients that had connected already.
   public func drain() {
-    isDraining = true
     guard let registration else { return }
+    accept(atMost: Self.backlog)
+    isDraining = true
     loop.remove(registration)
+    loop.removeTimer(restTimer)
     pm_close(listener)
     self.registration = nil
-    for connection in open.values where connection.isIdle { connection.close() }
+    for connection in open.values where connection.isIdle {
+      // A request that is here already is still served.
+      connection.ready(.read)
+      if connection.isIdle { connection.close() }
+    }
   }
 
   // MARK: - The round
@@ -90,7 +112,11 @@ public final class Server: PollTarget, TimerTarget {
     dirty.append(connection)
   }
 
-  func markResumable(_ connection: Connection) { resumable.append(connection) }
+  func markResumable(_ connection: Connection) {
+    if connection.isQueued { return }
+    connection.isQueued = true
+    resumable.append(connection)
+  }
 
   func forget(_ connection: Connection) { open[ObjectIdentifier(connection)] = nil }
 
@@ -111,7 +137,7 @@ public final class Server: PollTarget, TimerTarget {
     while index < dirty.count {
       let connection = dirty[index]
       index += 1
-      if connection.needsDurability {
+      if connection.needsDurability, !connection.isClosed {
         if !isDurable() {
           held.append(connection)
           continue
@@ -129,8 +155,9 @@ public final class Server: PollTarget, TimerTarget {
   /// Whether pipelined requests wait to be parsed.
   public var hasResumable: Bool { !resumable.isEmpty }
 
-  /// Closes everything at once.
+  /// Stops accepting and closes everything at once.
   public func closeAll() {
+    drain()
     for connection in open.values { connection.close() }
   }
 

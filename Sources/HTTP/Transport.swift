@@ -20,7 +20,7 @@ enum Transport {
   /// Like `write(2)`: the count or a negative errno.
   func write(_ bytes: UnsafeRawBufferPointer) -> Int {
     switch self {
-    case .plain(let descriptor): pm_write(descriptor, bytes.baseAddress, bytes.count)
+    case .plain(let descriptor): pm_send(descriptor, bytes.baseAddress, bytes.count)
     }
   }
 }

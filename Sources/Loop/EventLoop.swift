@@ -176,7 +176,7 @@ public final class EventLoop {
         target?.ready(Readiness(rawValue: event.events))
       }
     }
-    // A timer that is armed again with a deadline that has passed already fires in the next round, not for ever in this.
+    // A timer that is armed again with a deadline that has passed fires in the next round, not for ever in this one.
     var due = timers.entryCount
     while due > 0, let target = timers.popDue(now: now) {
       due -= 1

@@ -41,7 +41,8 @@ import Testing
     #expect(owner.seen == [.write])
   }
 
-  @Test func `A target removed by an earlier event of the batch sleeps on, and so does who got its descriptor`() throws {
+  @Test func `A target removed by an earlier event of the batch sleeps on, and so does who got its descriptor`() throws
+  {
     let first = NotingTarget()
     let second = NotingTarget()
     let heir = NotingTarget()

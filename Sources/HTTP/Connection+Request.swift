@@ -1,0 +1,168 @@
+import Loop
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Reading requests.
+extension Connection {
+  /// Reads what has come, 256 KiB in one round at most, and parses it.
+  func readInput() {
+    var total = 0
+    while total < Self.roundLimit {
+      let got: Int
+      let wantsBodyDirectly = if case .body = state { chunked == nil && input.isEmpty } else { false }
+      if wantsBodyDirectly {
+        let step = min(max(Self.readStep, min(body.count, Self.roundLimit)), bodyRemaining)
+        got = body.read(from: { transport.read(into: $0, $1) }, limit: step)
+        if got > 0 { bodyRemaining -= got }
+      } else {
+        got = input.read(from: { transport.read(into: $0, $1) }, limit: Self.readStep)
+      }
+      if got == -Int(EAGAIN) { break }
+      if got <= 0 { return clientGone() }
+      total += got
+      advance()
+      switch state {
+      case .head where isQueued || isBackedUp: return
+      case .head, .body: if got < Self.readStep { return }
+      case .responding, .lingering, .closed: return
+      }
+    }
+  }
+
+  /// While responding, a little pipelined input is kept.
+  func readAhead() {
+    guard input.count < Self.pipelineLimit else { return updateInterest() }
+    let got = input.read(from: { transport.read(into: $0, $1) }, limit: Self.readStep)
+    if got == 0 || got < 0 && got != -Int(EAGAIN) { return clientGone() }
+    if input.count >= Self.pipelineLimit { updateInterest() }
+  }
+
+  /// Goes on with input that was left behind an answered request.
+  func parsePipelined() {
+    isQueued = false
+    // When it is backed up, the write that drains it puts it into the list again.
+    guard case .head = state, !input.isEmpty, !isBackedUp else { return }
+    advance()
+  }
+
+  private func advance() {
+    if case .head = state { parseHead() }
+    if case .body = state { parseBody() }
+  }
+
+  // MARK: - Head
+
+  private func parseHead() {
+    do throws(FramingRefusal) {
+      let end = try input.withSpan { bytes throws(FramingRefusal) in try headSearch.end(in: bytes) }
+      guard let end else {
+        // On a fresh connection the time runs from the start; between requests from the head's first byte.
+        if !isHeadAwaited { setPhase(loop.now + server.limits.headTime) }
+        isHeadAwaited = true
+        return
+      }
+      startRequest()
+      input.withBytes { headBytes.append(UnsafeRawBufferPointer(rebasing: $0[..<end])) }
+      input.consume(end)
+      try headBytes.withSpan { bytes throws(FramingRefusal) in try head.parse(bytes) }
+    } catch {
+      return refuse(error)
+    }
+    // An answer before the request is whole leaves unread body behind: it closes.
+    closesAfterResponse = head.hasBody || mustClose
+    guard let limit = server.handler.receivedHead(self), !isClosed, !isAnswered else { return }
+    guard head.hasBody else { return requestIsWhole() }
+    bodyLimit = limit
+    if let length = head.contentLength, length > limit { return refuse(Self.bodyTooLarge) }
+    chunked = head.isChunked ? ChunkedBody() : nil
+    bodyRemaining = head.contentLength ?? 0
+    state = .body
+    setPhase(loop.now + server.limits.bodyIdle)
+    if head.expectsContinue, input.isEmpty, !responseStarted {
+      output.append("HTTP/1.1 100 Continue\r\n\r\n")
+      server.markDirty(self)
+    }
+  }
+
+  private var mustClose: Bool { !head.keepsAlive || server.isDraining }
+
+  private static let bodyTooLarge = FramingRefusal(
+    413, "the body is larger than this server's limit; send a shorter one")
+
+  /// Nothing of an earlier request may be seen by the next one.
+  private func startRequest() {
+    state = .responding
+    head.clear()
+    headBytes.removeAll()
+    headSearch = HeadSearch()
+    isHeadAwaited = false
+    releaseBody()
+    chunked = nil
+    commonFields = []
+    exchange = nil
+    responseStarted = false
+    isChunkedResponse = false
+    isAnswered = false
+    setPhase(.max)
+  }
+
+  // MARK: - Body
+
+  private func parseBody() {
+    if chunked != nil {
+      do throws(FramingRefusal) {
+        // `body` grows by what the chunks hold, which is at most what was read.
+        let used = try input.withSpan { bytes throws(FramingRefusal) in
+          try chunked?.read(bytes) { body.append($0) } ?? 0
+        }
+        input.consume(used)
+      } catch {
+        return refuse(error)
+      }
+    } else if !input.isEmpty, bodyRemaining > 0 {
+      let count = min(bodyRemaining, input.count)
+      input.withBytes { body.append(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+      input.consume(count)
+      bodyRemaining -= count
+    }
+    countBody()
+    if body.count > bodyLimit { return refuse(Self.bodyTooLarge) }
+    if server.bodyBytes > server.limits.bodiesInAll {
+      return refuse(FramingRefusal(503, "too many request bodies are held at once; try again in a moment"))
+    }
+    let isWhole = chunked.map(\.isDone) ?? (bodyRemaining == 0)
+    if isWhole, !responseStarted { closesAfterResponse = mustClose }
+    setPhase(loop.now + server.limits.bodyIdle)
+    server.handler.receivedBody(self)
+    guard case .body = state, isWhole else { return }
+    requestIsWhole()
+  }
+
+  private func requestIsWhole() {
+    state = .responding
+    // A response that began before has told the client already.
+    if !responseStarted { closesAfterResponse = mustClose }
+    chunked = nil
+    requestTime = loop.now
+    setPhase(.max)
+    if input.isEmpty { input.release() }
+    server.handler.receivedRequest(self)
+  }
+
+  /// Has the handler answer what cannot be read on; the connection closes behind the answer.
+  func refuse(_ refusal: FramingRefusal) {
+    if case .head = state { startRequest() }
+    state = .responding
+    closesAfterResponse = true
+    chunked = nil
+    requestTime = loop.now
+    setPhase(.max)
+    if responseStarted {
+      // Half a response is out already, and no other can follow it.
+      return clientGone()
+    }
+    server.handler.refused(self, refusal)
+  }
+}
