@@ -22,7 +22,8 @@ struct ErrorResponse {
   /// Further header lines, each with its CR LF.
   var fields = ""
 
-  init(_ status: Int, _ code: String, _ errorType: String, _ message: String, param: String? = nil, fields: String = "") {
+  init(_ status: Int, _ code: String, _ errorType: String, _ message: String, param: String? = nil, fields: String = "")
+  {
     self.status = status
     self.code = code
     self.errorType = errorType

@@ -69,7 +69,8 @@ extension Attempt {
     finish = nil
     completion.deadlines.finishHeldAt = nil
     let putsUsage = !completion.request.includeUsage && event.scan.usage == nil && tally.usage != nil
-    emit(event.data.span, event.scan, usage: putsUsage ? .set(tally.usageJSON) : .keep,
+    emit(
+      event.data.span, event.scan, usage: putsUsage ? .set(tally.usageJSON) : .keep,
       isMultiLine: event.isMultiLine)
   }
 

@@ -65,7 +65,9 @@ final class Attempt: UpstreamObserver {
     } else {
       completion.deadlines.firstToken = nil
       completion.deadlines.lastProgress = completion.relay.loop.now
-      if head.content != .json { fail(.badResponse, "it answered an unstreamed request with something that is not JSON") }
+      if head.content != .json {
+        fail(.badResponse, "it answered an unstreamed request with something that is not JSON")
+      }
     }
   }
 

@@ -21,7 +21,9 @@ public final class EndpointHealth: Sendable {
   public func record(endpoint: Int, succeeded: Bool, now: UInt64) {
     guard cells.indices.contains(endpoint) else { return }
     if succeeded {
-      if cells[endpoint].failedAt.load(ordering: .relaxed) != 0 { cells[endpoint].failedAt.store(0, ordering: .relaxed) }
+      if cells[endpoint].failedAt.load(ordering: .relaxed) != 0 {
+        cells[endpoint].failedAt.store(0, ordering: .relaxed)
+      }
     } else {
       cells[endpoint].failedAt.store(max(now, 1), ordering: .relaxed)
     }

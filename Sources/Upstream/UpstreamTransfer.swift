@@ -64,8 +64,12 @@ public final class UpstreamTransfer {
     let sizes = (first.utf8.count, second.utf8.count)
     guard let block = malloc(2 * node + sizes.0 + sizes.1 + 2) else { fatalError("out of memory") }
     let texts = (block + 2 * node, block + 2 * node + sizes.0 + 1)
-    first.withUTF8 { UnsafeMutableRawBufferPointer(start: texts.0, count: sizes.0).copyMemory(from: UnsafeRawBufferPointer($0)) }
-    second.withUTF8 { UnsafeMutableRawBufferPointer(start: texts.1, count: sizes.1).copyMemory(from: UnsafeRawBufferPointer($0)) }
+    first.withUTF8 {
+      UnsafeMutableRawBufferPointer(start: texts.0, count: sizes.0).copyMemory(from: UnsafeRawBufferPointer($0))
+    }
+    second.withUTF8 {
+      UnsafeMutableRawBufferPointer(start: texts.1, count: sizes.1).copyMemory(from: UnsafeRawBufferPointer($0))
+    }
     texts.0.storeBytes(of: 0, toByteOffset: sizes.0, as: UInt8.self)
     texts.1.storeBytes(of: 0, toByteOffset: sizes.1, as: UInt8.self)
     let nodes = block.bindMemory(to: curl_slist.self, capacity: 2)

@@ -34,7 +34,8 @@ enum NameResolver {
       return []
     }
     let all = (0..<Int(count)).map { index in
-      String(decoding: texts[index * 64..<(index + 1) * 64].prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+      String(
+        decoding: texts[index * 64..<(index + 1) * 64].prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
     let usable = all.filter(isUsable)
     if usable.count < all.count {
@@ -47,7 +48,8 @@ enum NameResolver {
   static func isUsable(_ address: String) -> Bool {
     let plain = address.lowercased().hasPrefix("::ffff:") ? String(address.dropFirst(7)) : address.lowercased()
     if plain.contains(":") {
-      return !(plain.hasPrefix("fe8") || plain.hasPrefix("fe9") || plain.hasPrefix("fea") || plain.hasPrefix("feb")
+      return
+        !(plain.hasPrefix("fe8") || plain.hasPrefix("fe9") || plain.hasPrefix("fea") || plain.hasPrefix("feb")
         || plain.hasPrefix("ff") || plain == "::")
     }
     let parts = plain.split(separator: ".").compactMap { UInt8($0) }

@@ -19,7 +19,8 @@ struct ServeCommand: ParsableCommand {
   @Option(help: "Event loops of the data plane. Default: one per core.") var loops: Int?
   @Option(help: ArgumentHelp("Seconds that running answers get at a stop.", valueName: "seconds")) var grace = 30.0
   @Option(
-    help: ArgumentHelp("File with the token that the admin listener asks for; needed beyond loopback.", valueName: "file"))
+    help: ArgumentHelp(
+      "File with the token that the admin listener asks for; needed beyond loopback.", valueName: "file"))
   var adminTokenFile: String?
 
   func validate() throws {

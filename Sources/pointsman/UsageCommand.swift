@@ -15,7 +15,8 @@ struct UsageCommand: ParsableCommand {
 
   @OptionGroup var common: CommonOptions
   @Option(help: "Group by route, model, provider, endpoint, key, day or outcome.") var by: UsageGrouping = .route
-  @Option(help: ArgumentHelp("Only what started so long ago at most: 30m, 12h, 7d.", valueName: "time")) var since: String?
+  @Option(help: ArgumentHelp("Only what started so long ago at most: 30m, 12h, 7d.", valueName: "time")) var since:
+    String?
   @Flag(help: "One row per attempt instead of groups (JSON).") var rows = false
   @Option(help: ArgumentHelp("With --rows: the newest so many.", valueName: "n")) var limit: Int?
   @Flag(help: "Comma-separated values.") var csv = false
@@ -31,7 +32,8 @@ struct UsageCommand: ParsableCommand {
   func run() throws {
     let directory = common.dataDirectory
     guard FileManager.default.fileExists(atPath: "\(directory)/ledger.sqlite") else {
-      StandardError.print("pointsman: there is no ledger in \(directory); run `pointsman serve` first, or name another --data")
+      StandardError.print(
+        "pointsman: there is no ledger in \(directory); run `pointsman serve` first, or name another --data")
       throw ExitCode(1)
     }
     do {

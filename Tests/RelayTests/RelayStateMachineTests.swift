@@ -4,7 +4,9 @@ import Testing
 @testable import Relay
 
 @Suite struct RelayStateMachineTests {
-  static func failure(_ failure: FailureClass, status: Int? = nil, retryAfter: String? = nil, isClientFault: Bool = false)
+  static func failure(
+    _ failure: FailureClass, status: Int? = nil, retryAfter: String? = nil, isClientFault: Bool = false
+  )
     -> FailedAttempt
   {
     FailedAttempt(
