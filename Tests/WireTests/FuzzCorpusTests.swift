@@ -11,10 +11,11 @@ import Testing
     return try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
   }
 
-  @Test(arguments: [
-    ("RequestScanner", WireProperties.request), ("EventStreamFramer", WireProperties.eventStream),
-    ("ChunkScan", WireProperties.chunk), ("ProviderError", WireProperties.providerError),
-  ] as [(String, @Sendable ([UInt8]) -> String?)])
+  @Test(
+    arguments: [
+      ("RequestScanner", WireProperties.request), ("EventStreamFramer", WireProperties.eventStream),
+      ("ChunkScan", WireProperties.chunk), ("ProviderError", WireProperties.providerError),
+    ] as [(String, @Sendable ([UInt8]) -> String?)])
   func `the corpus of a fuzz target breaks nothing`(
     _ target: String, _ property: @Sendable ([UInt8]) -> String?
   ) throws {

@@ -91,7 +91,39 @@ enum WireProperties {
     return result
   }
 
+  /// The format read in the plainest way: all bytes at once, line by line.
+  static func frameByLines(_ bytes: [UInt8]) -> Events {
+    var text = bytes.starts(with: [0xef, 0xbb, 0xbf]) ? Array(bytes.dropFirst(3)) : bytes
+    for index in text.indices.dropFirst().reversed() where text[index - 1] == 0x0d && text[index] == 0x0a {
+      text.remove(at: index)
+    }
+    var result = Events()
+    var data: [[UInt8]] = []
+    func event() -> [Events.Event] {
+      let joined = Array(data.joined(separator: [0x0a]))
+      return joined.isEmpty ? [] : [.init(data: joined, isMultiLine: data.count > 1)]
+    }
+    let lines = text.split(omittingEmptySubsequences: false) { $0 == 0x0a || $0 == 0x0d }
+    for (place, line) in lines.enumerated() {
+      let parts = line.split(separator: 0x3a, maxSplits: 1, omittingEmptySubsequences: false).map(Array.init)
+      if line.isEmpty {
+        // What follows the last line end is no line when it is empty.
+        guard place < lines.count - 1 else { break }
+        result.events += event()
+        data = []
+      } else if line.first == 0x3a {
+        result.comments += 1
+      } else if parts[0] == Array("data".utf8) {
+        let value = parts.count > 1 ? parts[1] : []
+        data.append(value.first == 0x20 ? Array(value.dropFirst()) : value)
+      }
+    }
+    result.unterminated = event()
+    return result
+  }
+
   static func eventStream(_ bytes: [UInt8]) -> String? {
+    if frame(bytes, pieces: []) != frameByLines(bytes) { return "the events are not those of the lines" }
     var random = SeededRandom(seed(bytes))
     for limit in [1 << 20, 24] {
       let whole = frame(bytes, pieces: [], eventLimit: limit)
