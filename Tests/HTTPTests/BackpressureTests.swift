@@ -142,6 +142,25 @@ import Testing
     #expect(harness.server.connectionCount == 0)
   }
 
+  @Test func `No more is read than is needed while requests wait to be parsed`() throws {
+    let harness = try Harness()
+    var held = 0
+    harness.handler.onRequest = { connection, request in
+      held = max(held, connection.input.count)
+      ScriptedHandler.echo(connection, request)
+    }
+    let client = try harness.connect()
+    let flood = Array(String(repeating: request, count: 4_000).utf8)
+    var sent = 0
+    #expect(
+      harness.runs {
+        client.receive()
+        sent += client.offer(flood[sent...])
+        return harness.handler.requests.count == 4_000
+      })
+    #expect(held <= 2 * Connection.readStep)
+  }
+
   @Test func `A client that leaves is told to the exchange once, by whatever way it leaves`() throws {
     for halfCloses in [true, false] {
       let harness = try Harness()
