@@ -17,7 +17,6 @@ public struct RequestScanner: Sendable {
   /// One member of the top level.
   struct Member {
     let key: Range<Int>
-    let isPlain: Bool
     let hash: UInt64
     let routed: RoutedKey?
     var value: Range<Int> = 0..<0
@@ -104,6 +103,6 @@ public struct RequestScanner: Sendable {
         .ambiguousKey, "\(name.name)",
         "The key at byte \(key.lowerBound) differs from `\(name.name)` only in case; write `\(name.name)`.")
     }
-    members.append(Member(key: key, isPlain: isPlain, hash: hash, routed: routed))
+    members.append(Member(key: key, hash: hash, routed: routed))
   }
 }
