@@ -141,6 +141,7 @@ import Testing
     client.send("HEAD /1 HTTP/1.1\r\nHost: a\r\n\r\n")
     let response = try #require(harness.response(client, bodiless: true))
     #expect(response.fields["content-length"] == "3")
+    #expect(client.received.isEmpty)
     harness.handler.onRequest = { connection, _ in
       connection.beginStream(status: 200, contentType: "text/plain") { _ in }
       connection.stream("content")
@@ -148,6 +149,7 @@ import Testing
     }
     client.send("HEAD /2 HTTP/1.1\r\nHost: a\r\n\r\n")
     #expect(harness.response(client, bodiless: true)?.fields["transfer-encoding"] == "chunked")
+    #expect(client.received.isEmpty)
     harness.handler.onRequest = nil
     client.send(get("/3"))
     #expect(harness.response(client)?.body == "/3|")
