@@ -33,6 +33,7 @@ final class Gateway: RequestHandler, ErrorPresenter {
   private let counters: LoopCounters
   private let address: String
   private var rules: ListenerRules
+  private let authentication = ClientAuthentication()
   /// Set once both exist; the relay answers for everything behind admission.
   var relay: Relay?
   var isReady = true
@@ -98,8 +99,7 @@ final class Gateway: RequestHandler, ErrorPresenter {
 
   /// What no path may have: a foreign host or origin, a request going in circles.
   private func refusal(of connection: Connection, _ bytes: Span<UInt8>) -> ErrorResponse? {
-    let host = Self.text(bytes, connection.head.host)
-    guard rules.admits(host: host) else {
+    guard rules.admits(host: bytes, connection.head.host) else {
       return ErrorResponse(
         421, "foreign_host", "permission_denied",
         "this listener does not answer to that Host; use its address, or add the name to listeners.public.hosts")
@@ -140,7 +140,7 @@ final class Gateway: RequestHandler, ErrorPresenter {
         fields: "Allow: POST, OPTIONS\r\n")
     }
     let key: String
-    switch ClientAuthentication.check(head, bytes, relay.snapshot.table) {
+    switch authentication.check(head, bytes, relay.snapshot.table) {
     case .known(let name): key = name
     case .missing:
       return ErrorResponse(
@@ -200,7 +200,7 @@ final class Gateway: RequestHandler, ErrorPresenter {
     case .ready:
       answer(connection, isReady ? 200 : 503, Array((isReady ? "ready\n" : "draining\n").utf8))
     default:
-      guard case .known = ClientAuthentication.check(connection.head, bytes, table) else {
+      guard case .known = authentication.check(connection.head, bytes, table) else {
         return ErrorResponse(
           401, "invalid_api_key", "authentication",
           "send a key that is known here: `Authorization: Bearer <your key>`", fields: "WWW-Authenticate: Bearer\r\n")

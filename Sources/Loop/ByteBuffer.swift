@@ -89,6 +89,24 @@ public struct ByteBuffer: ~Copyable {
     }
   }
 
+  /// Appends 128 bits as the text of a UUID (RFC 9562 section 4).
+  public mutating func append(uuid: (high: UInt64, low: UInt64)) {
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 36) { text in
+      var at = 0
+      for index in 0..<32 {
+        if index == 8 || index == 12 || index == 16 || index == 20 {
+          text[at] = UInt8(ascii: "-")
+          at += 1
+        }
+        let word = index < 16 ? uuid.high : uuid.low
+        let digit = UInt8(truncatingIfNeeded: word >> (60 - 4 * UInt64(index % 16)) & 15)
+        text[at] = digit < 10 ? 48 + digit : 87 + digit
+        at += 1
+      }
+      append(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: text[..<at])))
+    }
+  }
+
   /// Reads from a descriptor into the room behind the end; at most `limit` bytes in one call.
   ///
   /// - Returns: what `read(2)` returned, a negative errno included.

@@ -112,7 +112,9 @@ extension Attempt {
 
   /// The cost so far in USD as a JSON number; `nil` when it is not known.
   var costLiteral: [UInt8]? {
-    guard let price = endpoint.price, let usage = tally.usage, let cost = Cost.nanoUSD(usage, price: price) else {
+    guard let price = completion.table.endpoints[place].price, let usage = tally.usage,
+      let cost = Cost.nanoUSD(usage, price: price)
+    else {
       return nil
     }
     return JSONText.usd(nano: cost)

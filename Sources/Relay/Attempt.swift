@@ -8,8 +8,8 @@ import Wire
 final class Attempt: UpstreamObserver {
   let completion: Completion
   let id: RecordID
-  let endpoint: Endpoint
-  let provider: Provider
+  /// The place in `RouteTable.endpoints`.
+  let place: Int
   let startedAt: UInt64
   let identity: ChunkIdentity
   var transfer: UpstreamTransfer?
@@ -32,15 +32,21 @@ final class Attempt: UpstreamObserver {
   private static let errorBodyLimit = 64 << 10
   private static let bodyLimit = 64 << 20
 
-  init(completion: Completion, id: RecordID, endpoint: Endpoint, provider: Provider, startedAt: UInt64) {
+  init(completion: Completion, id: RecordID, place: Int, startedAt: UInt64) {
     self.completion = completion
     self.id = id
-    self.endpoint = endpoint
-    self.provider = provider
+    self.place = place
     self.startedAt = startedAt
+    let table = completion.table
     identity = ChunkIdentity(
-      id: completion.generationID, created: completion.created, model: completion.table.models[endpoint.model].name,
-      provider: provider.displayName)
+      id: completion.generationJSON, created: completion.created,
+      model: table.models[table.endpoints[place].model].nameJSON,
+      provider: table.providers[table.endpoints[place].provider].displayNameJSON)
+  }
+
+  /// The name that clients see.
+  var providerName: String {
+    completion.table.providers[completion.table.endpoints[place].provider].displayName
   }
 
   /// Whether too much is held to go on waiting for content.
@@ -179,7 +185,7 @@ final class Attempt: UpstreamObserver {
     isOver = true
     var record = AttemptSettled(id: id, outcome: outcome)
     tally.fill(&record)
-    if let price = endpoint.price {
+    if let price = completion.table.endpoints[place].price {
       record.priceVersion = price.version
       record.cost = Cost.nanoUSD(record.usage, price: price)
     }

@@ -13,13 +13,15 @@ final class Completion: Exchange, TimerTarget {
   let health: EndpointHealth
   let request: RequestScan
   let kind: RequestKind
-  let route: Route
+  /// The place in `RouteTable.routes`.
+  let route: Int
   let key: String
   let hop: Int
   let id: RecordID
-  let generationID: String
-  /// Seconds since 1970, the same in every event.
-  let created: Int64
+  /// `"gen-…"`, quotes included.
+  let generationJSON: [UInt8]
+  /// Seconds since 1970 as digits, the same in every event.
+  let created: [UInt8]
   private(set) var connection: Connection?
   private(set) var machine: RelayStateMachine
   private let plan: AttemptPlan
@@ -36,7 +38,7 @@ final class Completion: Exchange, TimerTarget {
   var isStream: Bool { request.stream }
 
   init(
-    relay: Relay, connection: Connection, request: RequestScan, kind: RequestKind, route: Route, key: String, hop: Int
+    relay: Relay, connection: Connection, request: RequestScan, kind: RequestKind, route: Int, key: String, hop: Int
   ) {
     self.relay = relay
     self.connection = connection
@@ -48,8 +50,8 @@ final class Completion: Exchange, TimerTarget {
     table = relay.snapshot.table
     health = relay.snapshot.health
     id = relay.nextID()
-    generationID = "gen-\(id.hex)"
-    created = relay.loop.wallMilliseconds / 1000
+    generationJSON = id.generationJSON
+    created = relay.createdDigits
     plan = Selection.plan(for: route, in: table, health: health, now: relay.loop.now, using: &relay.random)
     machine = RelayStateMachine(candidates: plan.endpoints.count)
   }
@@ -64,7 +66,8 @@ final class Completion: Exchange, TimerTarget {
       return giveUp(
         RouterError(
           .noEndpoints, source: .router, isRetryable: false,
-          message: "the route \(route.name) has no usable endpoint; see `pointsman check` for the reasons"))
+          message: "the route \(table.routes[route].name) has no usable endpoint; see `pointsman check` for the reasons"
+        ))
     }
     startNext(.first)
   }
@@ -78,35 +81,34 @@ final class Completion: Exchange, TimerTarget {
 
   private func startAttempt(at place: Int, _ reason: AttemptReason, fresh: Bool) {
     guard let connection else { return }
-    let endpoint = table.endpoints[place]
-    let provider = table.providers[endpoint.provider]
     let now = relay.loop.now
-    let attempt = Attempt(
-      completion: self, id: relay.nextID(), endpoint: endpoint, provider: provider, startedAt: now)
-    guard let target = relay.targets.target(provider: provider.index, kind: kind) else {
+    let provider = table.endpoints[place].provider
+    let attempt = Attempt(completion: self, id: relay.nextID(), place: place, startedAt: now)
+    guard let target = relay.targets.target(provider: provider, kind: kind) else {
       // Nothing is sent, so there is no attempt to record.
       attempt.isOver = true
       return follow(
         machine.attemptFailed(
-          FailedAttempt(provider: provider.displayName, failure: .connect, message: "its name has no address"),
+          FailedAttempt(provider: attempt.providerName, failure: .connect, message: "its name has no address"),
           connectionWasStale: false), at: place)
     }
     var body = ByteBuffer()
     connection.body.withSpan { bytes in
-      body.reserve(request.spliceLength(upstreamModel: endpoint.upstreamModelJSON, askUsage: true))
-      request.splice(bytes, upstreamModel: endpoint.upstreamModelJSON, askUsage: true) { body.append($0) }
+      let model = table.endpoints[place].upstreamModelJSON
+      body.reserve(request.spliceLength(upstreamModel: model, askUsage: true))
+      request.splice(bytes, upstreamModel: model, askUsage: true) { body.append($0) }
     }
     attemptNumber += 1
-    guard relay.sink.append(openRecord(attempt, endpoint, provider, reason, body.count)) else {
+    guard relay.sink.append(openRecord(attempt, reason, body.count)) else {
       attempt.isOver = true
       return giveUp(
         RouterError(
           .unavailable, source: .router, isRetryable: true,
           message: "the ledger cannot be written just now, so nothing was sent; try again in a moment"))
     }
-    let timeouts = provider.timeouts.overridden(by: route.timeouts)
+    let timeouts = table.providers[provider].timeouts.overridden(by: table.routes[route].timeouts)
     let transfer = UpstreamTransfer(
-      target: target, attemptID: attempt.id.description, hop: hop + 1, body: body,
+      target: target, attempt: (attempt.id.high, attempt.id.low), hop: hop + 1, body: body,
       connectTimeout: Int(timeouts.connect.nanoseconds / 1_000_000), wantsFreshConnection: fresh, observer: attempt)
     attempt.transfer = transfer
     current = attempt
@@ -122,19 +124,18 @@ final class Completion: Exchange, TimerTarget {
     relay.upstream.start(transfer)
   }
 
-  private func openRecord(
-    _ attempt: Attempt, _ endpoint: Endpoint, _ provider: Provider, _ reason: AttemptReason, _ bytes: Int
-  ) -> AttemptOpened {
+  private func openRecord(_ attempt: Attempt, _ reason: AttemptReason, _ bytes: Int) -> AttemptOpened {
+    let place = attempt.place
     var record = AttemptOpened(
       id: attempt.id, completion: id, unixMilliseconds: UInt64(clamping: relay.loop.wallMilliseconds))
     record.key = key
-    record.route = route.name
-    record.model = table.models[endpoint.model].name
-    record.provider = provider.name
-    record.endpoint = endpoint.id
+    record.route = table.routes[route].name
+    record.model = table.models[table.endpoints[place].model].name
+    record.provider = table.providers[table.endpoints[place].provider].name
+    record.endpoint = table.endpoints[place].id
     record.attempt = attemptNumber
     record.reason = reason
-    record.priceVersion = endpoint.price?.version ?? 0
+    record.priceVersion = table.endpoints[place].price?.version ?? 0
     record.promptBytes = UInt64(bytes)
     record.streamed = isStream
     return record
@@ -145,20 +146,20 @@ final class Completion: Exchange, TimerTarget {
   ) {
     guard attempt === current, !attempt.isOver else { return }
     let failed = FailedAttempt(
-      provider: attempt.provider.displayName, failure: failure, status: attempt.head?.status, message: message,
+      provider: attempt.providerName, failure: failure, status: attempt.head?.status, message: message,
       retryAfter: attempt.head?.retryAfter, isClientFault: isClientFault)
     let delivered = machine.hasDeliveredContent
     let action = connection == nil ? nil : machine.attemptFailed(failed, connectionWasStale: isStale)
     let isFinal = if case .giveUp = action { true } else { action == nil }
     if !isClientFault, !isStale {
-      health.record(endpoint: attempt.endpoint.index, succeeded: false, now: relay.loop.now)
+      health.record(endpoint: attempt.place, succeeded: false, now: relay.loop.now)
     }
     attempt.settle(
       connection == nil ? .cancelled : delivered ? .interrupted : .failed, connection == nil ? .clientLeft : failure,
       isFinal: isFinal)
     drop(attempt)
     if let action {
-      follow(action, at: attempt.endpoint.index)
+      follow(action, at: attempt.place)
     } else {
       close()
     }
@@ -212,16 +213,15 @@ final class Completion: Exchange, TimerTarget {
   /// `x-request-id`, `X-Generation-Id` and, when it is known, who served.
   private func appendIdentity(to out: inout ByteBuffer, _ attempt: Attempt?) {
     out.append("x-request-id: ")
-    out.append(id.description)
+    out.append(uuid: (id.high, id.low))
     out.append("\r\nX-Generation-Id: ")
-    out.append(generationID)
+    generationJSON.withUnsafeBytes { out.append(UnsafeRawBufferPointer(rebasing: $0.dropFirst().dropLast())) }
     out.append("\r\n")
     guard let attempt else { return }
-    out.append("X-Pointsman-Provider: ")
-    out.append(HeaderText.encoded(attempt.provider.displayName))
-    out.append("\r\nX-Pointsman-Model: ")
-    out.append(HeaderText.encoded(table.models[attempt.endpoint.model].name))
-    out.append("\r\nX-Pointsman-Attempts: ")
+    out.append(
+      table === relay.snapshot.table
+        ? relay.targets.servedFields(of: attempt.place) : ServedFields.of(attempt.place, in: table))
+    out.append("X-Pointsman-Attempts: ")
     out.append(decimal: Int(attemptNumber))
     out.append("\r\n")
   }
@@ -265,7 +265,7 @@ final class Completion: Exchange, TimerTarget {
   func clientLeft() {
     connection = nil
     guard let attempt = current else { return close() }
-    if case .drain(let bound) = route.onClientLeave {
+    if case .drain(let bound) = table.routes[route].onClientLeave {
       deadlines.drain = relay.loop.now &+ bound.nanoseconds
       deadlines.heartbeatAt = nil
       if deadlines.isPaused, let transfer = attempt.transfer {
@@ -339,7 +339,7 @@ final class Completion: Exchange, TimerTarget {
   }
 
   private func succeed(_ attempt: Attempt) {
-    health.record(endpoint: attempt.endpoint.index, succeeded: true, now: relay.loop.now)
+    health.record(endpoint: attempt.place, succeeded: true, now: relay.loop.now)
     if connection == nil {
       attempt.settle(.cancelled, .clientLeft, isFinal: true)
     } else {
@@ -381,7 +381,10 @@ final class Completion: Exchange, TimerTarget {
     let presented = relay.presenter.inBand(error)
     let attempt = current ?? lastAttempt
     let identity =
-      attempt?.identity ?? ChunkIdentity(id: generationID, created: created, model: route.name, provider: "pointsman")
+      attempt?.identity
+      ?? ChunkIdentity(
+        id: generationJSON, created: created, model: JSONText.quoted(table.routes[route].name),
+        provider: JSONText.quoted("pointsman"))
     let event = ErrorEvent(code: presented.code, message: error.message, errorType: presented.type)
     let unfinished = attempt?.tally.finished.missing(below: request.choiceCount) ?? [0]
     connection.stream { out in

@@ -6,12 +6,14 @@ import Wire
 final class EndpointTargets {
   private let snapshot: RelaySnapshot
   private var made: [UpstreamTarget?]
+  private var served: [[UInt8]]
   private var turns: [Int]
 
   init(snapshot: RelaySnapshot) {
     self.snapshot = snapshot
     let slots = snapshot.table.providers.reduce(0) { $0 + Self.slots($1) }
     made = Array(repeating: nil, count: slots)
+    served = Array(repeating: [], count: snapshot.table.endpoints.count)
     turns = Array(repeating: 0, count: snapshot.table.providers.count)
     var start = 0
     for provider in snapshot.table.providers {
@@ -22,6 +24,12 @@ final class EndpointTargets {
   private var firstSlot: [Int] = []
 
   private static func slots(_ provider: Provider) -> Int { 2 * max(provider.credentials.count, 1) }
+
+  /// The header lines that say which endpoint served.
+  func servedFields(of place: Int) -> [UInt8] {
+    if served[place].isEmpty { served[place] = ServedFields.of(place, in: snapshot.table) }
+    return served[place]
+  }
 
   /// The target for a request to a provider; its keys take turns. `nil` while the provider's name has no address.
   func target(provider index: Int, kind: RequestKind) -> UpstreamTarget? {

@@ -82,14 +82,25 @@ public final class Relay {
     on connection: Connection, request: RequestScan, kind: RequestKind, route: Int, key: String, hop: Int
   ) {
     let completion = Completion(
-      relay: self, connection: connection, request: request, kind: kind, route: snapshot.table.routes[route], key: key,
-      hop: hop)
+      relay: self, connection: connection, request: request, kind: kind, route: route, key: key, hop: hop)
     connection.exchange = completion
     running[ObjectIdentifier(completion)] = completion
     completion.start()
   }
 
   func nextID() -> RecordID { ids.next(unixMilliseconds: UInt64(clamping: loop.wallMilliseconds)) }
+
+  /// The wall clock in seconds since 1970 as digits, made once a second.
+  var createdDigits: [UInt8] {
+    let second = loop.wallMilliseconds / 1000
+    if second != createdSecond {
+      createdSecond = second
+      createdText = Array("\(second)".utf8)
+    }
+    return createdText
+  }
+  private var createdSecond: Int64 = -1
+  private var createdText: [UInt8] = []
 
   func forget(_ completion: Completion) { running[ObjectIdentifier(completion)] = nil }
 

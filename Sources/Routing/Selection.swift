@@ -6,29 +6,31 @@ public enum Selection {
   ///   - now: monotonic nanoseconds.
   /// - Returns: every candidate of the route once; empty when the route has none.
   public static func plan(
-    for route: Route, in table: RouteTable, health: EndpointHealth, now: UInt64,
-    using random: inout some RandomNumberGenerator
+    for route: Int, in table: RouteTable, health: EndpointHealth, now: UInt64, using random: inout FastRandom
   ) -> AttemptPlan {
-    let isStable = { (place: Int) in health.isStable(place, now: now) }
-    switch route.policy {
+    var ranking: [Ranked] = []
+    ranking.reserveCapacity(table.routes[route].candidates.count)
+    switch table.routes[route].policy {
     case .default:
-      if route.tiers.count == 1 {
-        return AttemptPlan(
-          endpoints: DefaultPolicy.order(route.tiers[0], in: table, isStable: isStable, using: &random))
+      for (index, tier) in table.routes[route].tiers.enumerated() {
+        DefaultPolicy.rank(tier, firstGroup: 6 * index, in: table, health, now: now, &random, into: &ranking)
       }
-      var order: [Int] = []
-      for tier in route.tiers { order += DefaultPolicy.order(tier, in: table, isStable: isStable, using: &random) }
-      return AttemptPlan(endpoints: order)
     case .order(let places):
-      return AttemptPlan(endpoints: stableFirst(places, isStable))
+      for (index, place) in places.enumerated() {
+        ranking.append(
+          Ranked(group: health.isStable(place, now: now) ? 0 : 1, arrival: Double(index), place: place))
+      }
     case .weighted(let weights):
-      let order = weightedOrder(route.candidates, weights: weights, using: &random)
-      return AttemptPlan(endpoints: stableFirst(order, isStable))
+      for (index, place) in table.routes[route].candidates.enumerated() {
+        let group = health.isStable(place, now: now) ? 0 : 2
+        let weight = index < weights.count ? weights[index] : 0
+        // Weight 0 is only a fallback: behind the others, in the order of the file.
+        ranking.append(
+          weight > 0
+            ? Ranked(group: group, arrival: arrival(weight: weight, &random), place: place)
+            : Ranked(group: group + 1, arrival: Double(index), place: place))
+      }
     }
-  }
-
-  private static func stableFirst(_ places: [Int], _ isStable: (Int) -> Bool) -> [Int] {
-    if places.allSatisfy(isStable) { return places }
-    return places.filter(isStable) + places.filter { !isStable($0) }
+    return AttemptPlan(endpoints: ranking.ordered())
   }
 }

@@ -13,7 +13,6 @@ public final class CurlClient: UpstreamClient, TimerTarget {
   private let multi: OpaqueHandle
   private var timer = -1
   private var timerIsDue = false
-  private var idleHandles: ContiguousArray<OpaqueHandle> = []
   private var starting: ContiguousArray<UpstreamTransfer> = []
   private var cancelled: ContiguousArray<UpstreamTransfer> = []
   private var flowChanges: ContiguousArray<UpstreamTransfer> = []
@@ -50,7 +49,6 @@ public final class CurlClient: UpstreamClient, TimerTarget {
   }
 
   deinit {
-    for handle in idleHandles { curl_easy_cleanup(handle) }
     curl_multi_cleanup(multi)
   }
 
@@ -120,50 +118,30 @@ public final class CurlClient: UpstreamClient, TimerTarget {
       let flows = flowChanges
       flowChanges.removeAll(keepingCapacity: true)
       for transfer in flows {
-        guard case .running = transfer.state, transfer.isPaused != transfer.wantsPause, let easy = transfer.easy else {
+        guard case .running = transfer.state, transfer.isPaused != transfer.wantsPause, let handle = transfer.handle
+        else {
           continue
         }
         transfer.isPaused = transfer.wantsPause
-        curl_easy_pause(easy, transfer.isPaused ? CURLPAUSE_RECV : CURLPAUSE_CONT)
+        curl_easy_pause(handle.easy, transfer.isPaused ? CURLPAUSE_RECV : CURLPAUSE_CONT)
       }
     }
   }
 
   private func begin(_ transfer: UpstreamTransfer) {
     guard case .waiting = transfer.state else { return }
-    guard let easy = idleHandles.popLast() ?? makeHandle() else {
+    guard let handle = transfer.target.idleHandles.popLast() ?? EasyHandle(target: transfer.target) else {
       transfer.state = .over
       ended.append((transfer, UpstreamEnd(failure: .other, message: "no memory for another request")))
       return
     }
-    transfer.easy = easy
+    transfer.handle = handle
     transfer.state = .running
-    let target = transfer.target
-    let context = Unmanaged.passRetained(transfer).toOpaque()
-    target.url.withUnsafeBufferPointer { _ = pm_easy_set_string(easy, CURLOPT_URL, $0.baseAddress) }
-    pm_easy_set_pointer(easy, CURLOPT_HTTPHEADER, transfer.headerList)
-    pm_easy_set_pointer(easy, CURLOPT_RESOLVE, target.resolve)
-    transfer.body.withBytes { bytes in
-      pm_easy_set_off(easy, CURLOPT_POSTFIELDSIZE_LARGE, Int64(bytes.count))
-      pm_easy_set_pointer(easy, CURLOPT_POSTFIELDS, bytes.baseAddress)
-    }
-    pm_easy_set_long(easy, CURLOPT_HTTP_VERSION, target.httpVersion)
-    pm_easy_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, transfer.connectTimeout)
-    pm_easy_set_long(easy, CURLOPT_FRESH_CONNECT, transfer.wantsFreshConnection ? 1 : 0)
-    // A plain server's keep-alive is often 5 s (vLLM); ask for less, so that a re-used connection is seldom dead.
-    pm_easy_set_long(easy, CURLOPT_MAXAGE_CONN, target.usesTLS ? 55 : 4)
-    if let caFile = target.caFile {
-      pm_easy_set_string(easy, CURLOPT_CAINFO, caFile)
-    } else if target.usesTLS {
-      pm_easy_set_string(easy, CURLOPT_CAINFO, Self.systemAuthorities)
-    }
-    pm_easy_set_pointer(easy, CURLOPT_PRIVATE, context)
-    pm_easy_set_pointer(easy, CURLOPT_WRITEDATA, context)
-    pm_easy_set_pointer(easy, CURLOPT_HEADERDATA, context)
-    pm_easy_set_pointer(easy, CURLOPT_PREREQDATA, context)
+    handle.take(transfer)
+    // Kept until `remove`.
+    _ = Unmanaged.passRetained(transfer)
     runningCount += 1
-    let code = curl_multi_add_handle(multi, easy)
-    if code != CURLM_OK {
+    if curl_multi_add_handle(multi, handle.easy) != CURLM_OK {
       remove(transfer)
       transfer.state = .over
       ended.append((transfer, UpstreamEnd(failure: .other, message: "libcurl took no further request")))
@@ -178,7 +156,7 @@ public final class CurlClient: UpstreamClient, TimerTarget {
       var context: OpaqueHandle?
       pm_easy_get_pointer(easy, CURLINFO_PRIVATE, &context)
       guard let context else { continue }
-      let transfer = Unmanaged<UpstreamTransfer>.fromOpaque(context).takeUnretainedValue()
+      guard let transfer = Unmanaged<EasyHandle>.fromOpaque(context).takeUnretainedValue().transfer else { continue }
       let end = CurlFailure.end(of: transfer, easy: easy, code: code)
       remove(transfer)
       // A transfer that was cancelled in this round ended by itself first: its observer wants no more.
@@ -201,19 +179,18 @@ public final class CurlClient: UpstreamClient, TimerTarget {
   }
 
   private func remove(_ transfer: UpstreamTransfer) {
-    guard let easy = transfer.easy else { return }
-    curl_multi_remove_handle(multi, easy)
-    transfer.easy = nil
+    guard let handle = transfer.handle else { return }
+    curl_multi_remove_handle(multi, handle.easy)
+    handle.transfer = nil
+    transfer.handle = nil
     transfer.body.removeAll()
     transfer.body.release()
     runningCount -= 1
+    if transfer.target.idleHandles.count < Self.idleHandleLimit { transfer.target.idleHandles.append(handle) }
     Unmanaged.passUnretained(transfer).release()
-    if idleHandles.count < 512 {
-      idleHandles.append(easy)
-    } else {
-      curl_easy_cleanup(easy)
-    }
   }
+  /// Idle handles that a target keeps.
+  private static let idleHandleLimit = 256
 
   // MARK: - libcurl's sockets and timer
 

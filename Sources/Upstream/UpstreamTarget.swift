@@ -8,6 +8,8 @@ public final class UpstreamTarget {
   let httpVersion: Int
   let caFile: String?
   let usesTLS: Bool
+  /// Idle handles whose options are this target's already.
+  var idleHandles: ContiguousArray<EasyHandle> = []
 
   /// - Parameters:
   ///   - url: absolute, http or https, as validated from the configuration.
@@ -35,6 +37,8 @@ public final class UpstreamTarget {
   }
 
   deinit {
+    // Handles point at the lists, so they go first.
+    idleHandles.removeAll()
     curl_slist_free_all(headers)
     curl_slist_free_all(resolve)
   }

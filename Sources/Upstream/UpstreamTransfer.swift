@@ -1,10 +1,6 @@
 import CCurl
 import Loop
 
-#if canImport(Glibc)
-  import Glibc
-#endif
-
 /// One request to one endpoint and what libcurl knows of it. Belongs to one loop.
 ///
 /// It owns its easy handle, body and callback context until `curl_multi_remove_handle` has returned.
@@ -22,7 +18,7 @@ public final class UpstreamTransfer {
   /// Kept until the transfer is over.
   var observer: (any UpstreamObserver)?
   var state = State.waiting
-  var easy: OpaqueHandle?
+  var handle: EasyHandle?
   var isPaused = false
   var wantsPause = false
   /// Requests sent on behalf of this transfer; a second one is refused.
@@ -31,15 +27,17 @@ public final class UpstreamTransfer {
   var headers = ResponseHeaderReader()
   /// Why the response head was refused.
   var refusal: String?
-  private let ownFields: UnsafeMutableRawPointer
+  private var fields = ByteBuffer()
+  private let nodes: UnsafeMutablePointer<curl_slist>
 
   /// - Parameters:
-  ///   - attemptID: the text of the attempt's record id, sent as `X-Pointsman-Attempt`.
+  ///   - attempt: the attempt's record id, sent as a UUID in `X-Pointsman-Attempt`.
   ///   - hop: how many routers of this kind the request has passed, this one included.
   ///   - body: the request body; the transfer takes it.
   ///   - connectTimeout: milliseconds, TLS handshake included.
   public init(
-    target: UpstreamTarget, attemptID: String, hop: Int, body: consuming ByteBuffer, connectTimeout: Int,
+    target: UpstreamTarget, attempt: (high: UInt64, low: UInt64), hop: Int, body: consuming ByteBuffer,
+    connectTimeout: Int,
     wantsFreshConnection: Bool, observer: any UpstreamObserver
   ) {
     self.target = target
@@ -47,34 +45,48 @@ public final class UpstreamTransfer {
     self.connectTimeout = connectTimeout
     self.wantsFreshConnection = wantsFreshConnection
     self.observer = observer
-    ownFields = Self.makeFields("X-Pointsman-Attempt: \(attemptID)", "X-Pointsman-Hop: \(hop)", before: target.headers)
+    fields.append("X-Pointsman-Attempt: ")
+    fields.append(uuid: attempt)
+    fields.append(byte: 0)
+    let second = fields.count
+    fields.append("X-Pointsman-Hop: ")
+    fields.append(decimal: hop)
+    fields.append(byte: 0)
+    nodes = .allocate(capacity: 2)
+    // The text is not touched again, so it stays where it is for as long as the transfer lives.
+    let text = fields.withBytes {
+      UnsafeMutableRawPointer(mutating: $0.baseAddress)?.assumingMemoryBound(to: CChar.self)
+    }
+    (nodes + 1).initialize(to: curl_slist(data: text.map { $0 + second }, next: target.headers))
+    nodes.initialize(to: curl_slist(data: text, next: nodes + 1))
   }
 
-  deinit { free(ownFields) }
+  deinit { nodes.deallocate() }
 
   /// The header list: two fields of this transfer's own in front of the target's.
-  var headerList: UnsafeMutablePointer<curl_slist> { ownFields.assumingMemoryBound(to: curl_slist.self) }
+  var headerList: UnsafeMutablePointer<curl_slist> { nodes }
 
-  private static func makeFields(
-    _ first: String, _ second: String, before rest: UnsafeMutablePointer<curl_slist>?
-  ) -> UnsafeMutableRawPointer {
-    let node = MemoryLayout<curl_slist>.stride
-    var first = first
-    var second = second
-    let sizes = (first.utf8.count, second.utf8.count)
-    guard let block = malloc(2 * node + sizes.0 + sizes.1 + 2) else { fatalError("out of memory") }
-    let texts = (block + 2 * node, block + 2 * node + sizes.0 + 1)
-    first.withUTF8 {
-      UnsafeMutableRawBufferPointer(start: texts.0, count: sizes.0).copyMemory(from: UnsafeRawBufferPointer($0))
+  // MARK: - What libcurl hands over
+
+  func receivedBody(_ bytes: UnsafeRawBufferPointer) {
+    guard case .running = state else { return }
+    responseBytes += bytes.count
+    bytes.withMemoryRebound(to: UInt8.self) { observer?.received($0.span) }
+  }
+
+  /// Takes one header line; false refuses the response.
+  func receivedHeader(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    guard case .running = state else { return true }
+    responseBytes += bytes.count
+    switch bytes.withMemoryRebound(to: UInt8.self, { headers.read($0.span) }) {
+    case .more:
+      return true
+    case .complete:
+      observer?.received(headers.head)
+      return true
+    case .refused(let reason):
+      refusal = reason
+      return false
     }
-    second.withUTF8 {
-      UnsafeMutableRawBufferPointer(start: texts.1, count: sizes.1).copyMemory(from: UnsafeRawBufferPointer($0))
-    }
-    texts.0.storeBytes(of: 0, toByteOffset: sizes.0, as: UInt8.self)
-    texts.1.storeBytes(of: 0, toByteOffset: sizes.1, as: UInt8.self)
-    let nodes = block.bindMemory(to: curl_slist.self, capacity: 2)
-    (nodes + 1).initialize(to: curl_slist(data: texts.1.assumingMemoryBound(to: CChar.self), next: rest))
-    nodes.initialize(to: curl_slist(data: texts.0.assumingMemoryBound(to: CChar.self), next: nodes + 1))
-    return block
   }
 }

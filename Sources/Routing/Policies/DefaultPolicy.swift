@@ -6,35 +6,24 @@ import Catalog
 /// Free endpoints come before priced ones; an endpoint whose price is unknown comes last in its group, since unknown is
 /// not free.
 enum DefaultPolicy {
-  static func order(
-    _ tier: [Int], in table: RouteTable, isStable: (Int) -> Bool, using random: inout some RandomNumberGenerator
-  ) -> [Int] {
-    if tier.count < 2 { return tier }
-    var order: [Int] = []
-    order.reserveCapacity(tier.count)
-    for stable in [true, false] {
-      var free: [Int] = []
-      var priced: [Int] = []
-      var unknown: [Int] = []
-      var weights: [Double] = []
-      for place in tier where isStable(place) == stable {
-        guard let price = table.endpoints[place].price else {
-          unknown.append(place)
-          continue
-        }
-        // Input and output weigh the same here: what a request really costs is the `price` policy's question.
-        let sum = Double(price.input) + Double(price.output)
-        if sum <= 0 {
-          free.append(place)
-        } else {
-          priced.append(place)
-          weights.append(1 / (sum * sum))
-        }
+  /// Adds a tier's candidates, in groups from `firstGroup` on; a tier takes six.
+  static func rank(
+    _ tier: [Int], firstGroup: Int, in table: RouteTable, _ health: EndpointHealth, now: UInt64,
+    _ random: inout FastRandom, into ranking: inout [Ranked]
+  ) {
+    for place in tier {
+      let group = firstGroup + (health.isStable(place, now: now) ? 0 : 3)
+      guard let price = table.endpoints[place].price else {
+        ranking.append(Ranked(group: group + 2, arrival: arrival(weight: 1, &random), place: place))
+        continue
       }
-      order += weightedOrder(free, weights: free.map { _ in 1 }, using: &random)
-      order += weightedOrder(priced, weights: weights, using: &random)
-      order += weightedOrder(unknown, weights: unknown.map { _ in 1 }, using: &random)
+      // Input and output weigh the same here: what a request really costs is the `price` policy's question.
+      let sum = Double(price.input) + Double(price.output)
+      if sum <= 0 {
+        ranking.append(Ranked(group: group, arrival: arrival(weight: 1, &random), place: place))
+      } else {
+        ranking.append(Ranked(group: group + 1, arrival: arrival(weight: 1 / (sum * sum), &random), place: place))
+      }
     }
-    return order
   }
 }

@@ -17,6 +17,14 @@ public struct ChunkIdentity: Sendable {
     self.provider = JSONText.quoted(provider)
   }
 
+  /// From bytes that were prepared earlier: `id`, `model` and `provider` as JSON strings, `created` as digits.
+  public init(id: [UInt8], created: [UInt8], model: [UInt8], provider: [UInt8]) {
+    self.id = id
+    self.created = created
+    self.model = model
+    self.provider = provider
+  }
+
   /// Appends `"id":…,"object":…,"created":…,"model":…,"provider":…` without braces.
   func appendMembers(object: StaticString, to output: inout [UInt8]) {
     JSONText.appendVerbatim(#""id":"#, to: &output)
