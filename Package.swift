@@ -52,7 +52,9 @@ let package = Package(
     + module("Relay", ["Loop", "HTTP", "Wire", "Catalog", "Routing", "Upstream", "Metering"])
     + module(
       "Gateway",
-      ["Loop", "HTTP", "Wire", "Catalog", "Routing", "Upstream", "Relay", "Metering", "Telemetry", "COpenSSL"],
+      [
+        "CLinux", "Loop", "HTTP", "Wire", "Catalog", "Routing", "Upstream", "Relay", "Metering", "Telemetry", "COpenSSL",
+      ],
       tested: false)
     + module("Simulator", ["Loop", "HTTP", "CLinux"])
     + module(

@@ -43,24 +43,43 @@ int pm_epoll_wait(int epoll, pm_event *events, int capacity, int64_t timeout_ns)
 
 int pm_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 
-int pm_listen(const char *host, uint16_t port, int backlog) {
-  struct sockaddr_storage address = {0};
-  socklen_t length;
-  struct sockaddr_in *v4 = (struct sockaddr_in *)&address;
-  struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&address;
+/// A new non-blocking socket for a literal address; 0 or -errno.
+static int make_socket(const char *host, uint16_t port, struct sockaddr_storage *address, socklen_t *length) {
+  struct sockaddr_in *v4 = (struct sockaddr_in *)address;
+  struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)address;
+  memset(address, 0, sizeof *address);
   if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
     v4->sin_family = AF_INET;
     v4->sin_port = htons(port);
-    length = sizeof *v4;
+    *length = sizeof *v4;
   } else if (inet_pton(AF_INET6, host, &v6->sin6_addr) == 1) {
     v6->sin6_family = AF_INET6;
     v6->sin6_port = htons(port);
-    length = sizeof *v6;
+    *length = sizeof *v6;
   } else {
     return -EINVAL;
   }
-  int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return -errno;
+  int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  return fd < 0 ? -errno : fd;
+}
+
+int pm_check_free(const char *host, uint16_t port) {
+  struct sockaddr_storage address;
+  socklen_t length;
+  int on = 1, fd = make_socket(host, port, &address, &length);
+  if (fd < 0) return fd;
+  int failed = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
+               bind(fd, (struct sockaddr *)&address, length) < 0;
+  int error = failed ? errno : 0;
+  close(fd);
+  return -error;
+}
+
+int pm_listen(const char *host, uint16_t port, int backlog) {
+  struct sockaddr_storage address;
+  socklen_t length;
+  int fd = make_socket(host, port, &address, &length);
+  if (fd < 0) return fd;
   int on = 1, idle = 15, interval = 5, probes = 3;
   unsigned int unacknowledged_ms = 60000;
   if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||

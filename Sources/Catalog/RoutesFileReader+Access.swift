@@ -70,7 +70,10 @@ extension RoutesFileReader {
     let fields = fields(entry.value, of: "the \(entry.key) listener", known: ["hosts", "origins"])
     if let field = fields["hosts"] {
       for host in texts(field.value, "hosts") {
-        if let location = HostAndPort(Substring(host.value)), location.port == nil {
+        if host.value == "*" {
+          // Every name: for a listener whose keys or token keep strangers out.
+          listener.hosts.append(host.value)
+        } else if let location = HostAndPort(Substring(host.value)), location.port == nil {
           listener.hosts.append(location.host)
         } else {
           let message =

@@ -17,9 +17,6 @@ final class DataLoop: RoundDriver, TimerTarget {
   private var retryTimer = -1
   private var isDraining = false
   private var isStopping = false
-  private var seenAccepted: UInt64 = 0
-  private var seenOpen = 0
-  private var seenSlow: UInt64 = 0
 
   var port: Int { server.port }
 
@@ -76,6 +73,7 @@ final class DataLoop: RoundDriver, TimerTarget {
   /// Open records before curl is driven, settle records before the writes that end a response.
   func driveRound() -> Bool {
     server.resumePipelined()
+    upstream.beginRound()
     var more = false
     for _ in 0..<8 {
       let opened = flushJournal()
@@ -99,20 +97,21 @@ final class DataLoop: RoundDriver, TimerTarget {
   /// Nothing to do but another round: the journal is tried again in it.
   func timerFired(now: UInt64) {}
 
+  /// Publishes what has changed since the last round.
   private func count() {
     counters.add(.rounds)
-    if server.accepted != seenAccepted {
-      counters.add(.connectionsAccepted, server.accepted &- seenAccepted)
-      seenAccepted = server.accepted
-    }
-    let closed = Int(clamping: server.accepted) - server.connectionCount
-    if closed != seenOpen {
-      counters.add(.connectionsClosed, UInt64(clamping: closed - seenOpen))
-      seenOpen = closed
-    }
-    if loop.slowRounds != seenSlow {
-      counters.add(.slowRounds, loop.slowRounds &- seenSlow)
-      seenSlow = loop.slowRounds
-    }
+    publish(.connectionsAccepted, server.accepted)
+    publish(.connectionsClosed, server.accepted &- UInt64(server.connectionCount))
+    publish(.bytesReceived, server.bytesReceived)
+    publish(.bytesSent, server.bytesSent)
+    publish(.streamsOpened, relay.streamsOpened)
+    publish(.streamsClosed, relay.streamsClosed)
+    publish(.clientsLeft, relay.clientsLeft)
+    publish(.slowRounds, loop.slowRounds)
+  }
+
+  private func publish(_ counter: LoopCounter, _ total: UInt64) {
+    let known = counters.value(of: counter)
+    if total != known { counters.add(counter, total &- known) }
   }
 }

@@ -1,3 +1,4 @@
+import CLinux
 import Catalog
 import Dispatch
 import HTTP
@@ -45,6 +46,8 @@ public final class DataPlane: Sendable {
   /// - Throws: `SystemError` when an address cannot be listened on, `JournalError` when a journal cannot be made.
   public init(_ configuration: Configuration) throws {
     CurlClient.initializeProcess()
+    let taken = pm_check_free(configuration.host, configuration.port)
+    if taken < 0 { throw SystemError(call: "listen", code: -taken) }
     var mailboxes: [Mailbox<Message>] = []
     var threads: [LoopThread] = []
     var counters: [LoopCounters] = []

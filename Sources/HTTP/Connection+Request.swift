@@ -21,6 +21,7 @@ extension Connection {
       }
       if got == -Int(EAGAIN) { break }
       if got <= 0 { return clientGone() }
+      server.bytesReceived &+= UInt64(got)
       total += got
       advance()
       switch state {

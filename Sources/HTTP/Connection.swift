@@ -98,6 +98,13 @@ public final class Connection: PollTarget, TimerTarget {
   var isIdle: Bool { if case .head = state { input.isEmpty && output.isEmpty } else { false } }
 
   /// Whether so much output waits that no further request is taken on.
+  /// Whether the unwritten output is over the high mark now; if it is, `outputDrained` is called once it is down to the low
+  /// mark again.
+  public func notePressure() -> Bool {
+    if output.count > server.limits.outputHigh { isOverHighMark = true }
+    return isOverHighMark
+  }
+
   var isBackedUp: Bool { isOverHighMark || output.count > server.limits.outputHigh }
 
   // MARK: - Events
@@ -190,7 +197,10 @@ public final class Connection: PollTarget, TimerTarget {
     if !output.isEmpty {
       let put = output.withBytes { transport.write($0) }
       if put < 0, put != -Int(EAGAIN) { return clientGone() }
-      if put > 0 { output.consume(put) }
+      if put > 0 {
+        server.bytesSent &+= UInt64(put)
+        output.consume(put)
+      }
       if output.isEmpty {
         writeDeadline = .max
       } else if put > 0 || writeDeadline == .max {

@@ -27,6 +27,9 @@ public final class Server: PollTarget, TimerTarget {
   /// The port that the listener got.
   public let port: Int
 
+  /// Bytes read from clients and written to them so far.
+  public internal(set) var bytesReceived: UInt64 = 0
+  public internal(set) var bytesSent: UInt64 = 0
   /// Connections accepted so far, and open now.
   public private(set) var accepted: UInt64 = 0
   public var connectionCount: Int { open.count }

@@ -15,10 +15,15 @@ extension Attempt {
     } catch {
       // llama.cpp begins the stream of several prompts with an event that says `null`.
       if Self.isNull(data) { return }
+      if isComplete {
+        // The answer is whole; what is lost is at most its usage.
+        tally.flags.insert(.usageInvalid)
+        return
+      }
       // A chunk that cannot be read may hold tokens: dropping or forwarding it would both pretend.
       return fail(.badResponse, "one of its events is not valid JSON")
     }
-    if scan.error != nil {
+    if scan.error != nil, !isComplete {
       let said = ProviderError.scan(data)
       return fail(.errorEvent, said.message ?? "it sent an error event")
     }

@@ -204,6 +204,7 @@ final class Completion: Exchange, TimerTarget {
 
   private func beginResponse(_ connection: Connection, _ attempt: Attempt?) {
     responseBegan = true
+    relay.streamsOpened &+= 1
     connection.beginStream(status: 200, contentType: "text/event-stream; charset=utf-8") { out in
       out.append("Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\n")
       appendIdentity(to: &out, attempt)
@@ -248,7 +249,7 @@ final class Completion: Exchange, TimerTarget {
       let end = relay.loop.now &+ grace
       if deadlines.endGrace.map({ end < $0 }) ?? true { setEndGrace(grace) }
     }
-    if let connection, connection.isOverHighMark, !deadlines.isPaused, let transfer = attempt.transfer {
+    if let connection, !deadlines.isPaused, connection.notePressure(), let transfer = attempt.transfer {
       deadlines.isPaused = true
       relay.upstream.pause(transfer)
     }
@@ -264,6 +265,7 @@ final class Completion: Exchange, TimerTarget {
 
   func clientLeft() {
     connection = nil
+    relay.clientsLeft &+= 1
     guard let attempt = current else { return close() }
     if case .drain(let bound) = table.routes[route].onClientLeave {
       deadlines.drain = relay.loop.now &+ bound.nanoseconds
@@ -409,6 +411,7 @@ final class Completion: Exchange, TimerTarget {
   private func close() {
     if isOver { return }
     isOver = true
+    if responseBegan { relay.streamsClosed &+= 1 }
     relay.loop.removeTimer(timer)
     current = nil
     lastAttempt = nil

@@ -50,6 +50,10 @@ public final class Relay {
   public private(set) var snapshot: RelaySnapshot
   private var running: [ObjectIdentifier: Completion] = [:]
 
+  /// Streams whose answer has begun, those that have ended, and clients that left before their answer's end, so far.
+  public internal(set) var streamsOpened: UInt64 = 0
+  public internal(set) var streamsClosed: UInt64 = 0
+  public internal(set) var clientsLeft: UInt64 = 0
   /// Completions under way.
   public var completionCount: Int { running.count }
 

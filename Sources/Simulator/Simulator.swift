@@ -70,6 +70,8 @@ public final class Simulator: Sendable {
     var mailboxes: [Mailbox<Void>] = []
     var threads: [LoopThread] = []
     do {
+      let taken = pm_check_free(host, port)
+      if taken < 0 { throw SystemError(call: "listen on \(host):\(port)", code: -taken) }
       var port = port
       for _ in 0..<min(max(count, 1), 64) {
         let listener = pm_listen(host, port, 4096)

@@ -17,8 +17,11 @@ public final class CurlClient: UpstreamClient, TimerTarget {
   private var cancelled: ContiguousArray<UpstreamTransfer> = []
   private var flowChanges: ContiguousArray<UpstreamTransfer> = []
   private var readySockets: ContiguousArray<(watch: SocketWatch, events: Int32)> = []
+  private var throttled: ContiguousArray<UpstreamTransfer> = []
   private var ended: ContiguousArray<(transfer: UpstreamTransfer, end: UpstreamEnd)> = []
 
+  /// Counts rounds, so that a transfer knows when its share begins anew.
+  private(set) var round: UInt64 = 0
   /// Transfers under way.
   public private(set) var runningCount = 0
 
@@ -69,6 +72,9 @@ public final class CurlClient: UpstreamClient, TimerTarget {
   public func pause(_ transfer: UpstreamTransfer) { setFlow(transfer, paused: true) }
   public func resume(_ transfer: UpstreamTransfer) { setFlow(transfer, paused: false) }
 
+  /// A transfer that has had its share of this round, or whose reader is slow, was paused from inside its callback.
+  func throttle(_ transfer: UpstreamTransfer) { throttled.append(transfer) }
+
   private func setFlow(_ transfer: UpstreamTransfer, paused: Bool) {
     guard transfer.wantsPause != paused else { return }
     transfer.wantsPause = paused
@@ -77,8 +83,23 @@ public final class CurlClient: UpstreamClient, TimerTarget {
 
   // MARK: - The round
 
-  /// Whether a pause, a resumption or an end waits for the next `drive`.
-  public var hasChanges: Bool { !flowChanges.isEmpty || !cancelled.isEmpty }
+  /// Whether something waits for the next round.
+  public var hasChanges: Bool { !flowChanges.isEmpty || !cancelled.isEmpty || !throttled.isEmpty }
+
+  /// Starts a round: transfers that had their share of the last one read on.
+  public func beginRound() {
+    round &+= 1
+    guard !throttled.isEmpty else { return }
+    let waiting = throttled
+    throttled.removeAll(keepingCapacity: true)
+    for transfer in waiting {
+      guard case .running = transfer.state, transfer.isPaused, !transfer.wantsPause, let handle = transfer.handle else {
+        continue
+      }
+      transfer.isPaused = false
+      curl_easy_pause(handle.easy, CURLPAUSE_CONT)
+    }
+  }
 
   /// Sends, receives and ends what is due in this round.
   ///
@@ -107,7 +128,7 @@ public final class CurlClient: UpstreamClient, TimerTarget {
     }
     readMessages()
     takeChanges()
-    return timerIsDue || hasChanges || mayStart && !starting.isEmpty
+    return timerIsDue || !flowChanges.isEmpty || !cancelled.isEmpty || mayStart && !starting.isEmpty
   }
 
   private func takeChanges() {
@@ -136,6 +157,7 @@ public final class CurlClient: UpstreamClient, TimerTarget {
       return
     }
     transfer.handle = handle
+    transfer.client = self
     transfer.state = .running
     handle.take(transfer)
     // Kept until `remove`.

@@ -61,8 +61,8 @@ final class EasyHandle {
   private func setCallbacks() {
     pm_easy_set_data_callback(easy, CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
       guard let bytes, let transfer = EasyHandle.transfer(of: context) else { return size &* count }
-      transfer.receivedBody(UnsafeRawBufferPointer(start: bytes, count: size &* count))
-      return size &* count
+      let taken = transfer.receivedBody(UnsafeRawBufferPointer(start: bytes, count: size &* count))
+      return taken ? size &* count : Int(CURL_WRITEFUNC_PAUSE)
     }
     pm_easy_set_data_callback(easy, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
       guard let bytes, let transfer = EasyHandle.transfer(of: context) else { return size &* count }

@@ -19,11 +19,17 @@ public final class UpstreamTransfer {
   var observer: (any UpstreamObserver)?
   var state = State.waiting
   var handle: EasyHandle?
+  unowned(unsafe) var client: CurlClient?
   var isPaused = false
   var wantsPause = false
   /// Requests sent on behalf of this transfer; a second one is refused.
   var sends = 0
   var responseBytes = 0
+  /// Bytes of the body handed on in the round at hand: a provider that refills as fast as it is read must not hold the
+  /// loop.
+  var roundBytes = 0
+  private var lastRound: UInt64 = 0
+  static let roundLimit = 256 << 10
   var headers = ResponseHeaderReader()
   /// Why the response head was refused.
   var refusal: String?
@@ -68,10 +74,22 @@ public final class UpstreamTransfer {
 
   // MARK: - What libcurl hands over
 
-  func receivedBody(_ bytes: UnsafeRawBufferPointer) {
-    guard case .running = state else { return }
+  /// Takes body bytes; false keeps them with libcurl until the transfer reads on.
+  func receivedBody(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    guard case .running = state else { return true }
+    if let client, client.round != lastRound {
+      lastRound = client.round
+      roundBytes = 0
+    }
+    if wantsPause || roundBytes >= Self.roundLimit {
+      isPaused = true
+      client?.throttle(self)
+      return false
+    }
     responseBytes += bytes.count
+    roundBytes += bytes.count
     bytes.withMemoryRebound(to: UInt8.self) { observer?.received($0.span) }
+    return true
   }
 
   /// Takes one header line; false refuses the response.

@@ -127,8 +127,10 @@ struct Service {
 
   private func readRoutes() throws -> (file: RoutesFile, simulator: Simulator?) {
     let (file, diagnostics) = try RoutesSource(path: routesPath).parse()
-    guard let file, !diagnostics.contains(where: { $0.severity == .error }) else {
-      throw StartFailure(diagnostics.map(\.description))
+    guard let file else { throw StartFailure(diagnostics.map(\.description)) }
+    if diagnostics.contains(where: { $0.severity == .error }) {
+      // Nothing is started for a file with mistakes; compiling it finds the others too.
+      _ = try compile(file, nil)
     }
     let providers = file.simulatedProviders.map { name, simulation in
       SimulatedProvider(

@@ -24,6 +24,8 @@ int pm_eventfd(void);
 /// that vanished without a FIN is noticed within about a minute, whether it is owed an answer or is being sent one.
 /// Returns the descriptor or -errno.
 int pm_listen(const char *host, uint16_t port, int backlog);
+/// 0 when nobody listens on the address, else -errno: SO_REUSEPORT alone would share a port with a stranger unnoticed.
+int pm_check_free(const char *host, uint16_t port);
 /// The port that a listening socket got.
 int pm_local_port(int fd);
 /// Accepts without blocking and with close-on-exec; TCP_NODELAY comes from the listener. Returns the descriptor or
