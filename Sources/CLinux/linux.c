@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -169,6 +170,11 @@ uint64_t pm_wall_ns(void) { return read_clock(CLOCK_REALTIME); }
 
 const void *pm_find(const void *in, size_t count, const void *what, size_t what_count) {
   return memmem(in, count, what, what_count);
+}
+
+void pm_keep_freed_memory(void) {
+  mallopt(M_MMAP_THRESHOLD, 4 << 20);
+  mallopt(M_TRIM_THRESHOLD, 32 << 20);
 }
 
 int pm_thread_nice(int value) {

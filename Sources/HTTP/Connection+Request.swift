@@ -13,7 +13,7 @@ extension Connection {
       let got: Int
       let wantsBodyDirectly = if case .body = state { chunked == nil && input.isEmpty } else { false }
       if wantsBodyDirectly {
-        let step = min(max(Self.readStep, min(body.count, Self.roundLimit)), bodyRemaining)
+        let step = min(max(Self.readStep, min(max(body.count, body.room), Self.roundLimit)), bodyRemaining)
         got = body.read(from: { transport.read(into: $0, $1) }, limit: step)
         if got > 0 { bodyRemaining -= got }
       } else {
@@ -79,6 +79,8 @@ extension Connection {
     if let length = head.contentLength, length > limit { return refuse(Self.bodyTooLarge) }
     chunked = head.isChunked ? ChunkedBody() : nil
     bodyRemaining = head.contentLength ?? 0
+    // Room for a usual body at once; a larger one grows as its bytes come, whatever length was claimed.
+    if bodyRemaining <= Self.reservedBodyLimit { body.reserve(bodyRemaining) }
     state = .body
     setPhase(loop.now + server.limits.bodyIdle)
     if head.expectsContinue, input.isEmpty, !responseStarted {
@@ -86,6 +88,8 @@ extension Connection {
       server.markDirty(self)
     }
   }
+
+  private static let reservedBodyLimit = 1 << 20
 
   private var mustClose: Bool { !head.keepsAlive || server.isDraining }
 

@@ -18,6 +18,8 @@ public struct ByteBuffer: ~Copyable {
   /// The number of bytes held.
   @inline(__always) public var count: Int { end - start }
   public var isEmpty: Bool { end == start }
+  /// Bytes that can be appended before the memory has to grow.
+  public var room: Int { capacity - end }
 
   /// Room for at least `count` more bytes behind the end, moving what is held if it must.
   public mutating func reserve(_ count: Int) {

@@ -13,6 +13,8 @@ final class Attempt: UpstreamObserver {
   let startedAt: UInt64
   let identity: ChunkIdentity
   var transfer: UpstreamTransfer?
+  /// The request body, when it is read piece by piece.
+  var sentBody: SplicedBody?
   var head: UpstreamHead?
   /// The whole body: of an unstreamed answer, or of an error.
   var collected = ByteBuffer()

@@ -92,14 +92,10 @@ final class Completion: Exchange, TimerTarget {
           FailedAttempt(provider: attempt.providerName, failure: .connect, message: "its name has no address"),
           connectionWasStale: false), at: place)
     }
-    var body = ByteBuffer()
-    connection.body.withSpan { bytes in
-      let model = table.endpoints[place].upstreamModelJSON
-      body.reserve(request.spliceLength(upstreamModel: model, askUsage: true))
-      request.splice(bytes, upstreamModel: model, askUsage: true) { body.append($0) }
-    }
+    let model = table.endpoints[place].upstreamModelJSON
+    let length = request.spliceLength(upstreamModel: model, askUsage: true)
     attemptNumber += 1
-    guard relay.sink.append(openRecord(attempt, reason, body.count)) else {
+    guard relay.sink.append(openRecord(attempt, reason, length)) else {
       attempt.isOver = true
       return giveUp(
         RouterError(
@@ -107,8 +103,11 @@ final class Completion: Exchange, TimerTarget {
           message: "the ledger cannot be written just now, so nothing was sent; try again in a moment"))
     }
     let timeouts = table.providers[provider].timeouts.overridden(by: table.routes[route].timeouts)
+    let isLarge = length > Self.copiedBodyLimit
+    if isLarge { attempt.sentBody = SplicedBody(request, of: connection, model: model) }
     let transfer = UpstreamTransfer(
-      target: target, attempt: (attempt.id.high, attempt.id.low), hop: hop + 1, body: body,
+      target: target, attempt: (attempt.id.high, attempt.id.low), hop: hop + 1,
+      body: isLarge ? ByteBuffer() : splicedBody(connection, model, length), source: attempt.sentBody,
       connectTimeout: Int(timeouts.connect.nanoseconds / 1_000_000), wantsFreshConnection: fresh, observer: attempt)
     attempt.transfer = transfer
     current = attempt
@@ -123,6 +122,18 @@ final class Completion: Exchange, TimerTarget {
     rearm()
     relay.upstream.start(transfer)
   }
+
+  /// A small body is put together at once, so that it leaves in one write; a large one is read where it lies.
+  private func splicedBody(_ connection: Connection, _ model: [UInt8], _ length: Int) -> ByteBuffer {
+    var body = ByteBuffer()
+    body.reserve(length)
+    connection.body.withSpan { bytes in
+      request.splice(bytes, upstreamModel: model, askUsage: true) { body.append($0) }
+    }
+    return body
+  }
+  /// Up to here libcurl 7.88 sends head and body together.
+  private static let copiedBodyLimit = 60 << 10
 
   private func openRecord(_ attempt: Attempt, _ reason: AttemptReason, _ bytes: Int) -> AttemptOpened {
     let place = attempt.place
@@ -197,7 +208,7 @@ final class Completion: Exchange, TimerTarget {
     attempt.held.withSpan { connection.stream($0) }
     attempt.held.removeAll()
     attempt.held.release()
-    connection.releaseBody()
+    if attempt.sentBody?.isSent ?? true { connection.releaseBody() }
     lastOutput = relay.loop.now
     if attempt.finish != nil { holdFinish() }
   }

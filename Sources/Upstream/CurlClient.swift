@@ -205,8 +205,7 @@ public final class CurlClient: UpstreamClient, TimerTarget {
     curl_multi_remove_handle(multi, handle.easy)
     handle.transfer = nil
     transfer.handle = nil
-    transfer.body.removeAll()
-    transfer.body.release()
+    transfer.releaseBody()
     runningCount -= 1
     if transfer.target.idleHandles.count < Self.idleHandleLimit { transfer.target.idleHandles.append(handle) }
     Unmanaged.passUnretained(transfer).release()

@@ -30,6 +30,7 @@ final class EasyHandle {
     pm_easy_set_pointer(easy, CURLOPT_WRITEDATA, context)
     pm_easy_set_pointer(easy, CURLOPT_HEADERDATA, context)
     pm_easy_set_pointer(easy, CURLOPT_PREREQDATA, context)
+    pm_easy_set_pointer(easy, CURLOPT_READDATA, context)
     setCallbacks()
     target.url.withUnsafeBufferPointer { _ = pm_easy_set_string(easy, CURLOPT_URL, $0.baseAddress) }
     pm_easy_set_pointer(easy, CURLOPT_RESOLVE, target.resolve)
@@ -48,9 +49,14 @@ final class EasyHandle {
   func take(_ transfer: UpstreamTransfer) {
     self.transfer = transfer
     pm_easy_set_pointer(easy, CURLOPT_HTTPHEADER, transfer.headerList)
-    transfer.body.withBytes { bytes in
-      pm_easy_set_off(easy, CURLOPT_POSTFIELDSIZE_LARGE, Int64(bytes.count))
-      pm_easy_set_pointer(easy, CURLOPT_POSTFIELDS, bytes.baseAddress)
+    if let source = transfer.source {
+      pm_easy_set_off(easy, CURLOPT_POSTFIELDSIZE_LARGE, Int64(source.length))
+      pm_easy_set_pointer(easy, CURLOPT_POSTFIELDS, nil)
+    } else {
+      transfer.body.withBytes { bytes in
+        pm_easy_set_off(easy, CURLOPT_POSTFIELDSIZE_LARGE, Int64(bytes.count))
+        pm_easy_set_pointer(easy, CURLOPT_POSTFIELDS, bytes.baseAddress)
+      }
     }
     pm_easy_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, transfer.connectTimeout)
     pm_easy_set_long(easy, CURLOPT_FRESH_CONNECT, transfer.wantsFreshConnection ? 1 : 0)
@@ -68,6 +74,10 @@ final class EasyHandle {
       guard let bytes, let transfer = EasyHandle.transfer(of: context) else { return size &* count }
       let accepted = transfer.receivedHeader(UnsafeRawBufferPointer(start: bytes, count: size &* count))
       return accepted ? size &* count : 0
+    }
+    pm_easy_set_data_callback(easy, CURLOPT_READFUNCTION) { room, size, count, context in
+      guard let room, let transfer = EasyHandle.transfer(of: context) else { return 0 }
+      return transfer.sendBody(into: UnsafeMutableRawBufferPointer(start: room, count: size &* count))
     }
     // libcurl sends a request again by itself when a re-used connection dies without a byte. One send per transfer:
     // the second is stopped here, and the relay records an attempt of its own for it.

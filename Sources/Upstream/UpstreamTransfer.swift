@@ -10,7 +10,10 @@ public final class UpstreamTransfer {
   }
 
   let target: UpstreamTarget
-  var body = ByteBuffer()
+  /// What is sent, when it is little: it leaves together with the head, in one write.
+  private(set) var body = ByteBuffer()
+  /// Where it is read, when it is much: it is not copied first.
+  private(set) var source: (any UpstreamBodySource)?
   /// Milliseconds, TLS handshake included.
   let connectTimeout: Int
   /// Refuse pooled connections.
@@ -39,15 +42,16 @@ public final class UpstreamTransfer {
   /// - Parameters:
   ///   - attempt: the attempt's record id, sent as a UUID in `X-Pointsman-Attempt`.
   ///   - hop: how many routers of this kind the request has passed, this one included.
-  ///   - body: the request body; the transfer takes it.
+  ///   - body: the request body, when there is no `source`; the transfer takes it.
+  ///   - source: where a large body is read.
   ///   - connectTimeout: milliseconds, TLS handshake included.
   public init(
     target: UpstreamTarget, attempt: (high: UInt64, low: UInt64), hop: Int, body: consuming ByteBuffer,
-    connectTimeout: Int,
-    wantsFreshConnection: Bool, observer: any UpstreamObserver
+    source: (any UpstreamBodySource)?, connectTimeout: Int, wantsFreshConnection: Bool, observer: any UpstreamObserver
   ) {
     self.target = target
     self.body = body
+    self.source = source
     self.connectTimeout = connectTimeout
     self.wantsFreshConnection = wantsFreshConnection
     self.observer = observer
@@ -73,6 +77,18 @@ public final class UpstreamTransfer {
   var headerList: UnsafeMutablePointer<curl_slist> { nodes }
 
   // MARK: - What libcurl hands over
+
+  /// Copies the next bytes of a body that is read piece by piece.
+  func sendBody(into room: UnsafeMutableRawBufferPointer) -> Int {
+    source?.read(into: room) ?? 0
+  }
+
+  /// Lets go of the body once libcurl has.
+  func releaseBody() {
+    body.removeAll()
+    body.release()
+    source = nil
+  }
 
   /// Takes body bytes; false keeps them with libcurl until the transfer reads on.
   func receivedBody(_ bytes: UnsafeRawBufferPointer) -> Bool {

@@ -23,6 +23,7 @@ struct Service {
 
   func run() throws {
     signal(SIGPIPE, SIG_IGN)
+    pm_keep_freed_memory()
     let stopping = StopSignal()
     var logger = Logger(label: "pointsman") { StreamLogHandler.standardError(label: $0) }
     logger.logLevel = Logger.Level.info

@@ -16,20 +16,40 @@ extension RequestScan {
     _ body: Span<UInt8>, upstreamModel: [UInt8], askUsage: Bool, emit: (Span<UInt8>) -> Void
   ) {
     precondition(body.count == bodyLength, "the body is not the one that was scanned")
+    forEachPiece(askUsage: askUsage) { piece in
+      switch piece {
+      case .original(let range): emit(body.extracting(range))
+      case .model: emit(upstreamModel.span)
+      case .text(let text): text.withUTF8Buffer { emit($0.span) }
+      }
+    }
+  }
+
+  /// One piece of the body for the provider.
+  public enum Piece: Sendable {
+    /// Bytes of the body that was scanned.
+    case original(Range<Int>)
+    /// The provider's name of the model, as a JSON string.
+    case model
+    case text(StaticString)
+  }
+
+  /// The pieces of ``splice(_:upstreamModel:askUsage:emit:)``, for one who reads them later. None is empty.
+  public func forEachPiece(askUsage: Bool, _ body: (Piece) -> Void) {
     var position = 0
     func copy(to end: Int) {
-      if position < end { emit(body.extracting(position..<end)) }
+      if position < end { body(.original(position..<end)) }
       position = end
     }
     let edit = askUsage ? usageEdit : nil
     func apply(_ edit: Edit) {
       copy(to: edit.range.lowerBound)
-      edit.text.withUTF8Buffer { emit($0.span) }
+      body(.text(edit.text))
       position = edit.range.upperBound
     }
     if let edit, edit.range.lowerBound < modelRange.lowerBound { apply(edit) }
     copy(to: modelRange.lowerBound)
-    emit(upstreamModel.span)
+    body(.model)
     position = modelRange.upperBound
     if let edit, edit.range.lowerBound >= modelRange.upperBound { apply(edit) }
     copy(to: bodyLength)

@@ -1,0 +1,9 @@
+/// Bytes that are read piece by piece, from inside libcurl's callback: it must only copy. Belongs to one loop.
+public protocol UpstreamBodySource: AnyObject {
+  /// How many bytes there are in all.
+  var length: Int { get }
+  /// Copies the next bytes.
+  ///
+  /// - Returns: how many; 0 at the end.
+  func read(into room: UnsafeMutableRawBufferPointer) -> Int
+}
