@@ -24,7 +24,7 @@ public enum TokenSource: UInt8, CaseIterable, Sendable {
 public enum Outcome: UInt8, CaseIterable, Sendable {
   case completed = 0
   case failed = 1
-  /// The router died or was stopped under it.
+  /// The stream broke after content had been delivered, or the router died or was stopped under it.
   case interrupted = 2
   /// The client left.
   case cancelled = 3

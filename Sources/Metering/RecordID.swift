@@ -25,6 +25,9 @@ public struct RecordID: Hashable, Comparable, Sendable {
   /// The time in the id, in Unix milliseconds.
   public var unixMilliseconds: UInt64 { high >> 16 }
 
+  /// The 62 random bits are enough.
+  public func hash(into hasher: inout Hasher) { hasher.combine(low) }
+
   public static func < (a: RecordID, b: RecordID) -> Bool {
     a.high != b.high ? a.high < b.high : a.low < b.low
   }

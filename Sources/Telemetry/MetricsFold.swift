@@ -59,9 +59,12 @@ public struct MetricsSnapshot: Sendable {
 
   mutating func add(_ record: UsageRecord) {
     let opened = record.opened
-    var key = Key(route: opened.route, provider: opened.provider, model: opened.model)
-    if series[key] == nil, series.count >= seriesLimit { key = .other }
-    series[key, default: Series()].add(record.settled)
+    let key = Key(route: opened.route, provider: opened.provider, model: opened.model)
+    if let place = series.index(forKey: key) {
+      series.values[place].add(record.settled)
+    } else {
+      series[series.count < seriesLimit ? key : .other, default: Series()].add(record.settled)
+    }
   }
 }
 

@@ -126,7 +126,7 @@ import Testing
     }
     #expect(journal.isFull)
     for case .opened(let opened) in expected {
-      let settled = maker.settled(opened)
+      let settled = maker.settled(opened.attempt)
       #expect(journal.append(settled))
       expected.append(.settled(settled))
     }

@@ -32,7 +32,7 @@ import Testing
   }
 
   private mutating func fold(_ records: [JournalRecord]) throws {
-    _ = try ledger.fold(FoldBatch(instance: ids.next(unixMilliseconds: day), records: records))
+    try ledger.fold(records, of: ids.next(unixMilliseconds: day))
   }
 
   @Test mutating func sumsKeepTheUnknownApart() throws {

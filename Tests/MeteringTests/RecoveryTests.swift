@@ -15,7 +15,7 @@ import Testing
     let journal = try Journal(instance: instance, loop: 0)
     for record in records {
       switch record {
-      case .opened(let opened): #expect(journal.append(opened))
+      case .opened(let opened): #expect(journal.append(opened.attempt))
       case .settled(let settled): #expect(journal.append(settled))
       }
     }

@@ -80,6 +80,35 @@ struct RecordMaker {
   }
 }
 
+extension JournalRecord {
+  /// As a reader gets it.
+  static func opened(_ attempt: AttemptOpened) -> JournalRecord {
+    var unnamed = AttemptOpened(
+      id: attempt.id, completion: attempt.completion, unixMilliseconds: attempt.unixMilliseconds)
+    unnamed.attempt = attempt.attempt
+    unnamed.reason = attempt.reason
+    unnamed.priceVersion = attempt.priceVersion
+    unnamed.promptBytes = attempt.promptBytes
+    unnamed.streamed = attempt.streamed
+    let lane = Lane(
+      key: attempt.key, route: attempt.route, rule: attempt.rule, model: attempt.model, provider: attempt.provider,
+      endpoint: attempt.endpoint)
+    return .opened(OpenRecord(unnamed: unnamed, lane: lane))
+  }
+}
+
+extension Ledger {
+  /// Folds records as one step does. Returns what it settled.
+  @discardableResult
+  func fold(_ records: [JournalRecord], of instance: RecordID) throws -> [UsageRecord] {
+    var batch = FoldBatch(instance: instance)
+    for record in records { batch.add(record) }
+    var settled: [UsageRecord] = []
+    try fold(batch, into: &settled)
+    return settled
+  }
+}
+
 extension JournalInstance {
   convenience init(_ scratch: ScratchFolder, _ ids: inout RecordIDSource) throws {
     try self.init(dataDirectory: scratch.path, id: ids.next(unixMilliseconds: 1_790_000_000_000))
@@ -88,10 +117,11 @@ extension JournalInstance {
   /// Every record of every segment, in order.
   func records() throws -> [JournalRecord] {
     var records: [JournalRecord] = []
+    let lanes = LaneCache()
     for segment in try JournalInstance.segments(in: folder) {
       let bytes = try FileSystem.read(path(of: segment), from: 0, limit: .max)
       var at = SegmentHeader.size
-      while case .record(let record, let next) = JournalFrame.read(bytes, at: at) {
+      while case .record(let record, let next) = JournalFrame.read(bytes, at: at, lanes) {
         records.append(record)
         at = next
       }

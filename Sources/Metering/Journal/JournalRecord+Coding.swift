@@ -58,10 +58,10 @@ extension JournalRecord {
   }
 
   /// Nil when the bytes are no record of this version.
-  init?(from reader: inout ByteReader) {
+  init?(from reader: inout ByteReader, _ lanes: LaneCache) {
     switch reader.integer(UInt8.self) {
     case Self.openedKind:
-      guard let record = Self.opened(from: &reader) else { return nil }
+      guard let record = Self.opened(from: &reader, lanes) else { return nil }
       self = .opened(record)
     case Self.settledKind:
       guard let record = Self.settled(from: &reader) else { return nil }
@@ -71,14 +71,12 @@ extension JournalRecord {
     }
   }
 
-  private static func opened(from reader: inout ByteReader) -> AttemptOpened? {
+  private static func opened(from reader: inout ByteReader, _ lanes: LaneCache) -> OpenRecord? {
     guard let id = reader.id(), let completion = reader.id(), let time = reader.integer(UInt64.self),
       let attempt = reader.integer(UInt16.self),
       let reason = reader.integer(UInt8.self).flatMap(AttemptReason.init(rawValue:)),
       let streamed = reader.integer(UInt8.self), let priceVersion = reader.integer(UInt64.self),
-      let promptBytes = reader.integer(UInt64.self),
-      let key = reader.name(), let route = reader.name(), let rule = reader.name(),
-      let model = reader.name(), let provider = reader.name(), let endpoint = reader.name()
+      let promptBytes = reader.integer(UInt64.self), let lane = reader.lane(lanes)
     else { return nil }
     var record = AttemptOpened(id: id, completion: completion, unixMilliseconds: time)
     record.attempt = attempt
@@ -86,13 +84,7 @@ extension JournalRecord {
     record.streamed = streamed != 0
     record.priceVersion = priceVersion
     record.promptBytes = promptBytes
-    record.key = key
-    record.route = route
-    record.rule = rule
-    record.model = model
-    record.provider = provider
-    record.endpoint = endpoint
-    return record
+    return OpenRecord(unnamed: record, lane: lane)
   }
 
   private static func settled(from reader: inout ByteReader) -> AttemptSettled? {
@@ -115,7 +107,7 @@ extension JournalRecord {
     record.isFinal = isFinal != 0
 
     var isWhole = true
-    func value<T: FixedWidthInteger>(_ bit: UInt8, _ type: T.Type) -> T? {
+    func value<T: FixedWidthInteger & BitwiseCopyable>(_ bit: UInt8, _ type: T.Type) -> T? {
       guard known & bit != 0 else { return nil }
       let value = reader.integer(type)
       if value == nil { isWhole = false }

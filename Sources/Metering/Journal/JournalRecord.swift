@@ -1,7 +1,21 @@
 /// One record of a journal.
 enum JournalRecord: Equatable {
-  case opened(AttemptOpened)
+  case opened(OpenRecord)
   case settled(AttemptSettled)
+}
+
+/// An open record as it is read: its names are its lane's.
+struct OpenRecord: Equatable {
+  /// The attempt without its names.
+  var unnamed: AttemptOpened
+  var lane: Lane
+
+  /// The attempt as it was journaled.
+  var attempt: AttemptOpened {
+    var attempt = unnamed
+    lane.name(&attempt)
+    return attempt
+  }
 }
 
 /// A frame is `length: UInt32`, `checksum: UInt32`, then `length` bytes of one record, all little-endian. The checksum is
@@ -28,7 +42,7 @@ enum JournalFrame {
   }
 
   /// Reads the frame at `offset`.
-  static func read(_ bytes: [UInt8], at offset: Int) -> Reading {
+  static func read(_ bytes: [UInt8], at offset: Int, _ lanes: LaneCache) -> Reading {
     var head = ByteReader(bytes, from: offset, to: bytes.count)
     guard let length = head.integer(UInt32.self) else { return .incomplete }
     guard length > 0, length <= maximumLength else { return .damaged }
@@ -39,7 +53,7 @@ enum JournalFrame {
     let actual = bytes.withUnsafeBytes { checksum(length: length, UnsafeRawBufferPointer(rebasing: $0[start..<end])) }
     guard actual == expected else { return .damaged }
     var payload = ByteReader(bytes, from: start, to: end)
-    guard let record = JournalRecord(from: &payload), payload.isAtEnd else { return .damaged }
+    guard let record = JournalRecord(from: &payload, lanes), payload.isAtEnd else { return .damaged }
     return .record(record, next: end)
   }
 }

@@ -2,7 +2,7 @@
 final class InstanceFold {
   /// Bytes of one segment, and records of all, that one transaction takes.
   private static let readLimit = 1024 * 1024
-  private static let recordLimit = 20_000
+  private static let recordLimit = 10_000
 
   struct Step: Equatable {
     var records = 0
@@ -18,6 +18,10 @@ final class InstanceFold {
   /// How far each segment is folded and committed; nil until read from the ledger.
   private var offsets: [SegmentName: Int]?
   private var unlinked: [SegmentName] = []
+  private let lanes = LaneCache()
+  // Kept from step to step for their memory only.
+  private var batch: FoldBatch
+  private var settled: [UsageRecord] = []
   private var reportedDamage: Set<SegmentName> = []
 
   init(
@@ -26,6 +30,7 @@ final class InstanceFold {
   ) {
     self.instance = instance
     self.folder = folder
+    batch = FoldBatch(instance: instance)
     self.ledger = ledger
     self.report = report
     self.onSettled = onSettled
@@ -35,19 +40,20 @@ final class InstanceFold {
   func step(isClosed: Bool) throws -> Step {
     var offsets = try self.offsets ?? ledger.offsets(of: instance)
     let segments = try JournalInstance.segments(in: folder)
-    var batch = FoldBatch(instance: instance, forgotten: unlinked)
+    batch.removeAll()
+    batch.forgotten = unlinked
     var finished: [SegmentName] = []
     var step = Step()
     var waitingLoop: UInt16?
 
     for (index, segment) in segments.enumerated() where segment.loop != waitingLoop {
-      guard batch.records.count < Self.recordLimit else {
+      guard batch.count < Self.recordLimit else {
         step.hasMore = true
         break
       }
       let isLeft = isClosed || (index + 1 < segments.count && isFollowed(segment, by: segments[index + 1]))
       let start = offsets[segment] ?? 0
-      let reading = try read(segment, from: start, isLeft: isLeft, into: &batch.records)
+      let reading = try read(segment, from: start, isLeft: isLeft, into: &batch)
       if reading.end != start { batch.offsets[segment] = reading.end }
       switch reading.rest {
       case .more:
@@ -59,7 +65,8 @@ final class InstanceFold {
     }
 
     if !batch.isEmpty {
-      let settled = try ledger.fold(batch)
+      settled.removeAll(keepingCapacity: true)
+      try ledger.fold(batch, into: &settled)
       unlinked = []
       offsets.merge(batch.offsets) { $1 }
       if !settled.isEmpty { onSettled(settled) }
@@ -70,7 +77,7 @@ final class InstanceFold {
       self.offsets?[segment] = nil
       unlinked.append(segment)
     }
-    step.records = batch.records.count
+    step.records = batch.count
     return step
   }
 
@@ -96,7 +103,7 @@ final class InstanceFold {
 
   /// Reads whole records from `start` on; returns where the next pass goes on.
   private func read(
-    _ segment: SegmentName, from start: Int, isLeft: Bool, into records: inout [JournalRecord]
+    _ segment: SegmentName, from start: Int, isLeft: Bool, into batch: inout FoldBatch
   ) throws -> (end: Int, rest: Rest) {
     let path = "\(folder)/\(segment)"
     let bytes = try FileSystem.read(path, from: start, limit: Self.readLimit)
@@ -110,9 +117,9 @@ final class InstanceFold {
       at = SegmentHeader.size
     }
     while true {
-      switch JournalFrame.read(bytes, at: at) {
+      switch JournalFrame.read(bytes, at: at, lanes) {
       case .record(let record, let next):
-        records.append(record)
+        batch.add(record)
         at = next
       case .incomplete where bytes.count == Self.readLimit:
         return (start + at, .more)

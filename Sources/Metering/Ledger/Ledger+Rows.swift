@@ -7,7 +7,10 @@ extension Ledger {
     try LedgerError.converting("read the ledger") {
       try pool.read { db in
         let condition = filter.condition
-        var sql = "SELECT * FROM attempts\(condition.sql) ORDER BY time_ms DESC, attempt_id DESC"
+        // CROSS: the attempts are walked, each lane is looked up.
+        var sql = """
+          SELECT * FROM attempts CROSS JOIN lanes USING (lane)\(condition.sql) ORDER BY attempt_id DESC
+          """
         if let limit = filter.limit { sql += " LIMIT \(max(0, limit))" }
         let cursor = try Row.fetchCursor(db, sql: sql, arguments: condition.arguments)
         var rows: [LedgerRow] = []
@@ -28,13 +31,18 @@ extension LedgerFilter {
       terms.append(term)
       arguments += [value]
     }
+    func add(lane column: String, _ value: String?) {
+      add("lane IN (SELECT lane FROM lanes WHERE \(column) = ?)", value)
+    }
+    // Ids ascend with time. The hour is for an attempt whose id was made before its time was read.
+    add("attempt_id >= ?", since.map { RecordID(floorOfUnixMilliseconds: max(0, $0) - 3_600_000).blob })
     add("time_ms >= ?", since)
     add("time_ms < ?", until)
-    add("key = ?", key)
-    add("route = ?", route)
-    add("model = ?", model)
-    add("provider = ?", provider)
-    add("completion_id = ?", completion?.description)
+    add(lane: "key", key)
+    add(lane: "route", route)
+    add(lane: "model", model)
+    add(lane: "provider", provider)
+    add("completion_id = ?", completion?.blob)
     return (terms.isEmpty ? "" : " WHERE " + terms.joined(separator: " AND "), arguments)
   }
 }
@@ -43,8 +51,8 @@ extension LedgerRow {
   fileprivate init(_ row: Row) {
     let key: String = row["key"]
     let rule: String = row["rule"]
-    attemptID = row["attempt_id"]
-    completionID = row["completion_id"]
+    attemptID = RecordID(blob: row["attempt_id"])?.description ?? ""
+    completionID = RecordID(blob: row["completion_id"])?.description ?? ""
     unixMilliseconds = row["time_ms"]
     self.key = key.isEmpty ? nil : key
     route = row["route"]
@@ -53,7 +61,7 @@ extension LedgerRow {
     provider = row["provider"]
     endpoint = row["endpoint"]
     attempt = row["attempt"]
-    reason = row["reason"]
+    reason = word(row["reason"], \AttemptReason.name) ?? "unknown"
     streamed = row["streamed"]
     promptBytes = row["prompt_bytes"]
     inputTokens = row["input_tokens"]
@@ -62,16 +70,21 @@ extension LedgerRow {
     outputTokens = row["output_tokens"]
     reasoningTokens = row["reasoning_tokens"]
     observedOutputTokens = row["observed_output_tokens"]
-    inputSource = row["input_source"]
-    outputSource = row["output_source"]
+    inputSource = word(row["input_source"], \TokenSource.name) ?? "unknown"
+    outputSource = word(row["output_source"], \TokenSource.name) ?? "unknown"
     costNanoUSD = row["cost_nanousd"]
     priceVersion = UInt64(bitPattern: row["price_version"] as Int64)
     timeToFirstToken = row["ttft_us"]
     duration = row["duration_us"]
-    outcome = row["outcome"] as String? ?? "open"
-    failure = row["failure"]
+    outcome = word(row["outcome"], \Outcome.name) ?? "open"
+    failure = word(row["failure"], \FailureClass.name)
     httpStatus = row["status"]
     isFinal = row["final"]
     flags = UsageFlags(rawValue: UInt16(truncatingIfNeeded: row["flags"] as Int64))
   }
+}
+
+/// The word of an enumeration's number in the ledger; nil for NULL.
+private func word<Word: RawRepresentable<UInt8>>(_ number: Int64?, _ name: KeyPath<Word, String>) -> String? {
+  number.flatMap { UInt8(exactly: $0) }.flatMap(Word.init(rawValue:)).map { $0[keyPath: name] }
 }

@@ -5,27 +5,35 @@ extension Ledger {
   static var migrator: DatabaseMigrator {
     var migrator = DatabaseMigrator()
     migrator.registerMigration("1") { db in
-      // outcome NULL: the attempt is open. Counts NULL: unknown. Times: time_ms is Unix, the others are microseconds.
+      // Ids are the 16 bytes of the UUID. Words are the numbers of their Swift enumerations, which are journal format.
+      // lane is a row of lanes, without a constraint that would be looked up for each attempt.
+      // outcome NULL: the attempt is open, and instance is whose journal will settle it. Counts NULL: unknown.
+      // Times: time_ms is Unix, the others are microseconds. The primary key ascends with time: no index on time_ms.
       try db.execute(
         sql: """
-          CREATE TABLE attempts (
-            attempt_id TEXT PRIMARY KEY NOT NULL,
-            completion_id TEXT NOT NULL,
-            instance TEXT NOT NULL,
-            time_ms INTEGER NOT NULL,
+          CREATE TABLE lanes (
+            lane INTEGER PRIMARY KEY NOT NULL,
             key TEXT NOT NULL,
             route TEXT NOT NULL,
             rule TEXT NOT NULL,
             model TEXT NOT NULL,
             provider TEXT NOT NULL,
             endpoint TEXT NOT NULL,
+            UNIQUE (key, route, rule, model, provider, endpoint)
+          ) STRICT;
+          CREATE TABLE attempts (
+            attempt_id BLOB PRIMARY KEY NOT NULL,
+            completion_id BLOB NOT NULL,
+            instance BLOB,
+            time_ms INTEGER NOT NULL,
+            lane INTEGER NOT NULL,
             attempt INTEGER NOT NULL,
-            reason TEXT NOT NULL,
+            reason INTEGER NOT NULL,
             streamed INTEGER NOT NULL,
             prompt_bytes INTEGER NOT NULL,
             price_version INTEGER NOT NULL,
-            outcome TEXT,
-            failure TEXT,
+            outcome INTEGER,
+            failure INTEGER,
             status INTEGER,
             final INTEGER NOT NULL DEFAULT 0,
             input_tokens INTEGER,
@@ -34,14 +42,13 @@ extension Ledger {
             output_tokens INTEGER,
             reasoning_tokens INTEGER,
             observed_output_tokens INTEGER,
-            input_source TEXT NOT NULL DEFAULT 'unknown',
-            output_source TEXT NOT NULL DEFAULT 'unknown',
+            input_source INTEGER NOT NULL DEFAULT 0,
+            output_source INTEGER NOT NULL DEFAULT 0,
             cost_nanousd INTEGER,
             ttft_us INTEGER,
             duration_us INTEGER,
             flags INTEGER NOT NULL DEFAULT 0
           ) STRICT, WITHOUT ROWID;
-          CREATE INDEX attempts_by_time ON attempts (time_ms);
           CREATE INDEX attempts_by_completion ON attempts (completion_id);
           CREATE INDEX attempts_open ON attempts (instance) WHERE outcome IS NULL;
           CREATE TABLE journal_progress (

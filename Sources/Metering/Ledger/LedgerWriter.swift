@@ -17,11 +17,11 @@ public final class LedgerWriter: Sendable {
   private let syncQueue = DispatchQueue(label: "journal-sync", qos: .utility)
 
   /// - Parameters:
-  ///   - interval: pause between passes.
+  ///   - interval: pause between passes: how old the ledger and the metrics may be. A longer one costs less for each attempt.
   ///   - onSettled: called after each commit with the attempts that it settled; each attempt comes once.
   ///   - report: failures, which are retried, and damage, for the log.
   public init(
-    instance: JournalInstance, ledger: Ledger, interval: Duration = .milliseconds(100),
+    instance: JournalInstance, ledger: Ledger, interval: Duration = .milliseconds(250),
     onSettled: @escaping @Sendable ([UsageRecord]) -> Void = { _ in },
     report: @escaping @Sendable (LedgerEvent) -> Void
   ) {
