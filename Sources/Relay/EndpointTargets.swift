@@ -45,7 +45,6 @@ final class EndpointTargets {
     if let target = made[slot] { return target }
     var fields = [
       (name: "Content-Type", value: "application/json"),
-      (name: "Accept", value: "application/json, text/event-stream"),
       (name: "Accept-Encoding", value: "identity"),
       (name: "User-Agent", value: "pointsman"),
     ]

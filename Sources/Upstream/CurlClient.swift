@@ -4,15 +4,14 @@ import Loop
 
 typealias OpaqueHandle = UnsafeMutableRawPointer
 
-/// libcurl's multi handle on a loop: its sockets are in the loop's epoll, its timer is one of the loop's. Belongs to
-/// one loop.
+/// The upstream side of one loop: all transfers, spread over libcurl's multi handles. Belongs to one loop.
 ///
 /// libcurl's callbacks only take note. Handles are added, removed, paused and driven from `drive` alone, once a round.
-public final class CurlClient: UpstreamClient, TimerTarget {
+public final class CurlClient: UpstreamClient {
   private let loop: EventLoop
-  private let multi: OpaqueHandle
-  private var timer = -1
-  private var timerIsDue = false
+  private var multis: ContiguousArray<CurlMulti> = []
+  /// Those that something happened to in this round.
+  private var touched: ContiguousArray<CurlMulti> = []
   private var starting: ContiguousArray<UpstreamTransfer> = []
   private var cancelled: ContiguousArray<UpstreamTransfer> = []
   private var flowChanges: ContiguousArray<UpstreamTransfer> = []
@@ -32,27 +31,6 @@ public final class CurlClient: UpstreamClient, TimerTarget {
 
   public init(loop: EventLoop) {
     self.loop = loop
-    guard let multi = curl_multi_init() else { fatalError("libcurl gives no multi handle: out of memory") }
-    self.multi = multi
-    timer = loop.addTimer(self)
-    let context = Unmanaged.passUnretained(self).toOpaque()
-    pm_multi_set_pointer(multi, CURLMOPT_SOCKETDATA, context)
-    pm_multi_set_pointer(multi, CURLMOPT_TIMERDATA, context)
-    pm_multi_set_long(multi, CURLMOPT_MAXCONNECTS, 4096)
-    pm_multi_set_socket_callback(multi) { _, descriptor, what, context, watch in
-      guard let context else { return 0 }
-      Unmanaged<CurlClient>.fromOpaque(context).takeUnretainedValue().watch(descriptor, what, watch)
-      return 0
-    }
-    pm_multi_set_timer_callback(multi) { _, milliseconds, context in
-      guard let context else { return 0 }
-      Unmanaged<CurlClient>.fromOpaque(context).takeUnretainedValue().setTimer(milliseconds)
-      return 0
-    }
-  }
-
-  deinit {
-    curl_multi_cleanup(multi)
   }
 
   // MARK: - What others want
@@ -111,24 +89,53 @@ public final class CurlClient: UpstreamClient, TimerTarget {
       for transfer in starting { begin(transfer) }
       starting.removeAll(keepingCapacity: true)
     }
-    var running: Int32 = 0
     var index = 0
     while index < readySockets.count {
       let ready = readySockets[index]
       index += 1
       guard let registration = ready.watch.registration, loop.isCurrent(registration) else { continue }
-      curl_multi_socket_action(multi, ready.watch.descriptor, ready.events, &running)
+      touch(ready.watch.multi)
+      ready.watch.multi.act(on: ready.watch.descriptor, ready.events)
     }
     readySockets.removeAll(keepingCapacity: true)
-    var turns = 0
-    while timerIsDue, turns < 4 {
-      timerIsDue = false
-      turns += 1
-      curl_multi_socket_action(multi, CURL_SOCKET_TIMEOUT, 0, &running)
+    // A handle that its own timer touches meanwhile is at the end of the list.
+    index = 0
+    while index < touched.count {
+      let multi = touched[index]
+      index += 1
+      var turns = 0
+      while multi.timerIsDue, turns < 4 {
+        turns += 1
+        multi.actOnTimer()
+      }
+      readMessages(of: multi)
     }
-    readMessages()
+    deliverEnds()
     takeChanges()
-    return timerIsDue || !flowChanges.isEmpty || !cancelled.isEmpty || mayStart && !starting.isEmpty
+    let handled = touched
+    touched.removeAll(keepingCapacity: true)
+    for multi in handled {
+      multi.isTouched = false
+      if multi.timerIsDue { touch(multi) }
+    }
+    return !touched.isEmpty || !flowChanges.isEmpty || !cancelled.isEmpty || mayStart && !starting.isEmpty
+  }
+
+  /// Puts a handle on the round's list.
+  func touch(_ multi: CurlMulti) {
+    if multi.isTouched { return }
+    multi.isTouched = true
+    touched.append(multi)
+  }
+
+  func noteReady(_ watch: SocketWatch, _ events: Int32) { readySockets.append((watch, events)) }
+
+  /// The first handle with room: so few hold the idle connections when there are few transfers.
+  private func multiWithRoom() -> CurlMulti {
+    for multi in multis where multi.runningCount < CurlMulti.limit { return multi }
+    let multi = CurlMulti(client: self, loop: loop)
+    multis.append(multi)
+    return multi
   }
 
   private func takeChanges() {
@@ -163,16 +170,20 @@ public final class CurlClient: UpstreamClient, TimerTarget {
     // Kept until `remove`.
     _ = Unmanaged.passRetained(transfer)
     runningCount += 1
-    if curl_multi_add_handle(multi, handle.easy) != CURLM_OK {
+    let multi = multiWithRoom()
+    touch(multi)
+    transfer.multi = multi
+    if !multi.add(handle) {
+      transfer.multi = nil
       remove(transfer)
       transfer.state = .over
       ended.append((transfer, UpstreamEnd(failure: .other, message: "libcurl took no further request")))
     }
   }
 
-  private func readMessages() {
+  private func readMessages(of multi: CurlMulti) {
     var left: Int32 = 0
-    while let message = curl_multi_info_read(multi, &left) {
+    while let message = curl_multi_info_read(multi.multi, &left) {
       guard message.pointee.msg == CURLMSG_DONE, let easy = message.pointee.easy_handle else { continue }
       let code = pm_message_result(message)
       var context: OpaqueHandle?
@@ -189,6 +200,9 @@ public final class CurlClient: UpstreamClient, TimerTarget {
       transfer.state = .over
       ended.append((transfer, end))
     }
+  }
+
+  private func deliverEnds() {
     while !ended.isEmpty {
       let list = ended
       ended.removeAll(keepingCapacity: true)
@@ -202,7 +216,8 @@ public final class CurlClient: UpstreamClient, TimerTarget {
 
   private func remove(_ transfer: UpstreamTransfer) {
     guard let handle = transfer.handle else { return }
-    curl_multi_remove_handle(multi, handle.easy)
+    transfer.multi?.remove(handle)
+    transfer.multi = nil
     handle.transfer = nil
     transfer.handle = nil
     transfer.releaseBody()
@@ -212,61 +227,4 @@ public final class CurlClient: UpstreamClient, TimerTarget {
   }
   /// Idle handles that a target keeps.
   private static let idleHandleLimit = 256
-
-  // MARK: - libcurl's sockets and timer
-
-  private func watch(_ descriptor: Int32, _ what: Int32, _ context: UnsafeMutableRawPointer?) {
-    if what == CURL_POLL_REMOVE {
-      guard let context else { return }
-      let watch = Unmanaged<SocketWatch>.fromOpaque(context).takeRetainedValue()
-      if let registration = watch.registration { loop.remove(registration) }
-      watch.registration = nil
-      curl_multi_assign(multi, descriptor, nil)
-      return
-    }
-    var interest: Readiness = []
-    if what & CURL_POLL_IN != 0 { interest.insert(.read) }
-    if what & CURL_POLL_OUT != 0 { interest.insert(.write) }
-    if let context {
-      let watch = Unmanaged<SocketWatch>.fromOpaque(context).takeUnretainedValue()
-      if let registration = watch.registration { loop.change(registration, interest: interest) }
-      return
-    }
-    let watch = SocketWatch(client: self, descriptor: descriptor)
-    watch.registration = loop.add(descriptor, interest: interest, target: watch)
-    curl_multi_assign(multi, descriptor, Unmanaged.passRetained(watch).toOpaque())
-  }
-
-  private final class SocketWatch: PollTarget {
-    unowned let client: CurlClient
-    let descriptor: Int32
-    var registration: Registration?
-
-    init(client: CurlClient, descriptor: Int32) {
-      self.client = client
-      self.descriptor = descriptor
-    }
-
-    func ready(_ readiness: Readiness) {
-      var events: Int32 = 0
-      if !readiness.isDisjoint(with: [.read, .hangUp, .peerClosed]) { events |= CURL_CSELECT_IN }
-      if readiness.contains(.write) { events |= CURL_CSELECT_OUT }
-      if readiness.contains(.error) { events |= CURL_CSELECT_ERR }
-      client.readySockets.append((self, events))
-    }
-  }
-
-  private func setTimer(_ milliseconds: Int) {
-    if milliseconds < 0 {
-      timerIsDue = false
-      loop.arm(timer, at: nil)
-    } else if milliseconds == 0 {
-      timerIsDue = true
-      loop.arm(timer, at: nil)
-    } else {
-      loop.arm(timer, at: loop.now &+ UInt64(milliseconds) &* 1_000_000)
-    }
-  }
-
-  public func timerFired(now: UInt64) { timerIsDue = true }
 }

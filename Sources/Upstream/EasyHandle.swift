@@ -24,6 +24,8 @@ final class EasyHandle {
     pm_easy_set_string(easy, CURLOPT_PROXY, "")
     pm_easy_set_string(easy, CURLOPT_PROTOCOLS_STR, "http,https")
     pm_easy_set_long(easy, CURLOPT_TCP_NODELAY, 1)
+    // libcurl keeps a buffer of this size for each running transfer: most of what an idle stream costs.
+    pm_easy_set_long(easy, CURLOPT_BUFFERSIZE, 8 << 10)
     // Names are resolved off the loop and handed over; what was handed over must not age inside libcurl.
     pm_easy_set_long(easy, CURLOPT_DNS_CACHE_TIMEOUT, -1)
     pm_easy_set_pointer(easy, CURLOPT_PRIVATE, context)

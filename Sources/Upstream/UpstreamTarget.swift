@@ -31,6 +31,8 @@ public final class UpstreamTarget {
     var list: UnsafeMutablePointer<curl_slist>?
     // Off: a wait for "100 Continue" would cost a round trip per large body.
     list = curl_slist_append(list, "Expect:")
+    // libcurl 7.88 formats header lines letter by letter: those that say nothing are left out.
+    list = curl_slist_append(list, "Accept:")
     for field in fields { list = curl_slist_append(list, "\(field.name): \(field.value)") }
     headers = list
     resolve = addresses.flatMap { curl_slist_append(nil, $0) }

@@ -23,6 +23,7 @@ public final class UpstreamTransfer {
   var state = State.waiting
   var handle: EasyHandle?
   unowned(unsafe) var client: CurlClient?
+  unowned(unsafe) var multi: CurlMulti?
   var isPaused = false
   var wantsPause = false
   /// Requests sent on behalf of this transfer; a second one is refused.
