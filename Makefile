@@ -6,7 +6,7 @@ SHELL := /bin/bash
 SWIFT_FLAGS := -c release -Xswiftc -enable-testing
 BINARY := .build/release/pointsman
 VENV := .build/venv
-PACKAGES := build-essential ca-certificates curl libcurl4-openssl-dev libssl-dev liblz4-dev libsqlite3-dev
+PACKAGES := build-essential ca-certificates curl libcurl4-openssl-dev libssl-dev libsqlite3-dev
 TEST_PACKAGES := $(PACKAGES) python3 python3-venv nginx-light
 
 .PHONY: run build test check bench fuzz soak format packages test-packages
@@ -36,9 +36,14 @@ bench: test-packages build ## CPU per request and ratios to nginx; BENCH="--shor
 fuzz: packages ## fuzzes every parser with ASan for SECONDS (60) each
 	Tests/Fuzz/fuzz $(or $(SECONDS_EACH),60)
 
-soak: test-packages build ## what takes longer than a test run may
+soak: test-packages build ## what takes longer than a test run may: debug checks, fuzzing, everything end to end ROUNDS (5) times
+	swift test --scratch-path .build-debug
+	Tests/Fuzz/fuzz $(or $(SECONDS_EACH),60)
 	$(MAKE) --no-print-directory $(VENV)/.done
-	POINTSMAN_BINARY=$(abspath $(BINARY)) $(VENV)/bin/pytest -q Tests/EndToEnd --soak
+	for round in $$(seq $(or $(ROUNDS),5)); do
+		echo "round $$round"
+		POINTSMAN_BINARY=$(abspath $(BINARY)) $(VENV)/bin/pytest -q Tests/EndToEnd
+	done
 
 $(VENV)/.done: Tests/EndToEnd/requirements.txt
 	PYTHON=$$(command -v python3.13 || command -v python3.12 || command -v python3)
