@@ -53,7 +53,8 @@ let package = Package(
     + module(
       "Gateway",
       [
-        "CLinux", "Loop", "HTTP", "Wire", "Catalog", "Routing", "Upstream", "Relay", "Metering", "Telemetry", "COpenSSL",
+        "CLinux", "Loop", "HTTP", "Wire", "Catalog", "Routing", "Upstream", "Relay", "Metering", "Telemetry",
+        "COpenSSL",
       ],
       tested: false)
     + module("Simulator", ["Loop", "HTTP", "CLinux"])
