@@ -40,10 +40,11 @@ let package = Package(
     .systemLibrary(name: "CCurl"),
     .systemLibrary(name: "COpenSSL"),
     .target(name: "CLinux"),
+    .target(name: "CScan"),
   ]
     + module("Loop", ["CLinux"])
     + module("HTTP", ["Loop", "CLinux"])
-    + module("Wire", [])
+    + module("Wire", ["CScan"])
     + module("Catalog", [.product(name: "Yams", package: "Yams")])
     + module("Routing", ["Catalog"])
     + module("Upstream", ["Loop", "CLinux", "CCurl"], tested: false)

@@ -1,4 +1,6 @@
 // fuzz: module Wire
+// fuzz: flags -I Sources/CScan/include
+// fuzz: c Sources/CScan/scan.c
 // fuzz: source Tests/WireTests/WireProperties.swift
 
 /// One event's data: what is rewritten from it scans, and says the same.

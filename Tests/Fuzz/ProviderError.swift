@@ -1,4 +1,6 @@
 // fuzz: module Wire
+// fuzz: flags -I Sources/CScan/include
+// fuzz: c Sources/CScan/scan.c
 // fuzz: source Tests/WireTests/WireProperties.swift
 
 /// An error body of any bytes: never a trap, never a control character.

@@ -1,3 +1,4 @@
+import CScan
 import Glibc
 
 /// Untrusted bytes that are read as JSON: the tokens of RFC 8259, each found without copying.
@@ -55,14 +56,22 @@ struct JSONBytes {
   ///   - isEscaped: set when the string holds an escape.
   func stringEnd(from first: Int, isEscaped: inout Bool) throws(JSONFault) -> Int {
     var index = first
+    // Most strings are short: their end is found in a few words.
+    var words = 4
     while true {
-      while index &+ 8 <= count {
+      while words > 0, index &+ 8 <= count {
         let stops = Self.stops(in: word(at: index))
         if stops != 0 {
           index &+= stops.trailingZeroBitCount >> 3
           break
         }
         index &+= 8
+        words &-= 1
+      }
+      if words == 0 {
+        var passed: CInt = 0
+        index = pm_string_stop(start, index, count, &passed)
+        if passed != 0 { isEscaped = true }
       }
       guard index < count else { throw JSONFault(.unexpectedEnd, at: index) }
       let byte = self[index]
@@ -70,9 +79,12 @@ struct JSONBytes {
       if byte == 0x5c {
         isEscaped = true
         index = try escapeEnd(from: index)
+        // Where one escape is, more follow.
+        words = 0
       } else if byte >= 0x80 {
         index = runEnd(from: index)
         if index < count, self[index] >= 0x80 { index = try sequenceEnd(from: index) }
+        words = 4
       } else if byte < 0x20 {
         throw JSONFault(.controlCharacter, at: index)
       } else {

@@ -1,0 +1,12 @@
+// Walking over the inside of JSON strings, 64 bytes at a time.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+/// The first offset at or behind `from` where a string cannot just run on: its closing quote, a control character, a byte
+/// above ASCII, or a backslash that does not begin one of the two-character escapes of RFC 8259 (a `\u`, an invalid one, or
+/// one whose second character lies beyond `count`). `count` when there is none.
+///
+/// `from` is at the start of a character. Sets `*escaped` when an escape was passed, and leaves it alone otherwise. Reads
+/// nothing outside `from..<count`.
+size_t pm_string_stop(const uint8_t *bytes, size_t from, size_t count, int *escaped);
