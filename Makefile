@@ -46,8 +46,12 @@ soak: test-packages build ## what takes longer than a test run may: debug checks
 	done
 
 $(VENV)/.done: Tests/EndToEnd/requirements.txt
-	PYTHON=$$(command -v python3.13 || command -v python3.12 || command -v python3)
-	$$PYTHON -m venv $(VENV)
+	for python in python3 python3.13 python3.12 python3.11; do
+		$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break
+		python=
+	done
+	[ -n "$$python" ] || { echo "the end-to-end tests need Python 3.11 or later, with its venv module" >&2; exit 1; }
+	$$python -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
