@@ -43,7 +43,7 @@ let package = Package(
     .target(name: "CScan"),
   ]
     + module("Loop", ["CLinux"])
-    + module("HTTP", ["Loop", "CLinux"])
+    + module("HTTP", ["Loop", "CLinux", "COpenSSL"])
     + module("Wire", ["CScan"])
     + module("Catalog", [.product(name: "Yams", package: "Yams")])
     + module("Routing", ["Catalog"])

@@ -13,16 +13,21 @@ public struct CompileInputs: Sendable {
   /// The optional providers that did not answer.
   public var unreachableOptional: Set<String>
 
+  /// Tries to use the public listener's certificate and key: `nil` when they can be.
+  public var tryTLS: @Sendable (Listeners.TLSFiles) -> Listeners.TLSFileMistake?
+
   public init(
     environment: [String: String] = [:],
     readSecret: @escaping @Sendable (_ path: String) throws -> String = { _ in throw SecretsAreNotRead() },
-    discovered: [String: [String]] = [:], simulatorBaseURL: String? = nil, unreachableOptional: Set<String> = []
+    discovered: [String: [String]] = [:], simulatorBaseURL: String? = nil, unreachableOptional: Set<String> = [],
+    tryTLS: @escaping @Sendable (Listeners.TLSFiles) -> Listeners.TLSFileMistake? = { _ in nil }
   ) {
     self.environment = environment
     self.readSecret = readSecret
     self.discovered = discovered
     self.simulatorBaseURL = simulatorBaseURL
     self.unreachableOptional = unreachableOptional
+    self.tryTLS = tryTLS
   }
 
   /// Thrown where no way to read secrets was passed in.

@@ -13,10 +13,35 @@ public struct Listeners: Sendable, Equatable {
     public var hosts: [String]
     /// Origins as a browser sends them: `scheme://host[:port]`, lower case.
     public var origins: [String]
+    /// The public listener's certificate; plain HTTP without one.
+    public var tls: TLSFiles?
 
-    public init(hosts: [String] = [], origins: [String] = []) {
+    public init(hosts: [String] = [], origins: [String] = [], tls: TLSFiles? = nil) {
       self.hosts = hosts
       self.origins = origins
+      self.tls = tls
+    }
+  }
+
+  /// `listeners.public.tls`: PEM files that are read when the table is adopted.
+  public struct TLSFiles: Sendable, Equatable {
+    /// Path of the certificate and, behind it, those of its issuers.
+    public let certificate: String
+    /// Path of its private key.
+    public let key: String
+    let certificateMark: SourceMark
+    let keyMark: SourceMark
+  }
+
+  /// Why one of the files of a `TLSFiles` cannot be used.
+  public struct TLSFileMistake: Sendable {
+    /// It is the key's file, not the certificate's.
+    public var isKey: Bool
+    public var reason: String
+
+    public init(isKey: Bool, reason: String) {
+      self.isKey = isKey
+      self.reason = reason
     }
   }
 }

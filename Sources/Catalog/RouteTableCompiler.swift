@@ -58,6 +58,7 @@ struct RouteTableCompiler {
     compileRoutes()
     compileImpliedRoutes()
     lintProviders()
+    tryTLS()
     guard !mistakes.hasErrors else { return nil }
     let keys = file.keys.enumerated().map { index, key in
       ClientKey(index: index, name: key.name.value, digest: key.digest)
@@ -114,6 +115,13 @@ struct RouteTableCompiler {
     for (place, entry) in file.providers.enumerated() where !entry.discovers && !usedProviders.contains(place) {
       mistakes.warning(entry.name.mark, "no endpoint uses the provider \(Wording.quoted(entry.name.value))")
     }
+  }
+
+  private mutating func tryTLS() {
+    guard let files = file.listeners.public.tls, let mistake = inputs.tryTLS(files) else { return }
+    let (mark, path) = mistake.isKey ? (files.keyMark, files.key) : (files.certificateMark, files.certificate)
+    let what = mistake.isKey ? "private key, in PEM and without a password" : "certificate chain, in PEM"
+    mistakes.error(mark, "\(Wording.quoted(path)) cannot be used as the \(what): \(mistake.reason)")
   }
 
   // MARK: - Models

@@ -51,7 +51,7 @@ extension RoutesFileReader {
     guard let entry else { return }
     if case .empty = entry.value.content { return }
     let fields = fields(entry.value, of: "listeners", known: ["public", "admin", "max_body"])
-    file.listeners.public = listener(fields["public"])
+    file.listeners.public = listener(fields["public"], hasTLS: true)
     file.listeners.admin = listener(fields["admin"])
     if let field = fields["max_body"], let text = text(field.value, "max_body") {
       if let size = Quantity.bytes(text), size >= 1 << 10 {
@@ -64,10 +64,12 @@ extension RoutesFileReader {
     }
   }
 
-  private mutating func listener(_ entry: YAMLEntry?) -> Listeners.Listener {
+  private mutating func listener(_ entry: YAMLEntry?, hasTLS: Bool = false) -> Listeners.Listener {
     var listener = Listeners.Listener()
     guard let entry else { return listener }
-    let fields = fields(entry.value, of: "the \(entry.key) listener", known: ["hosts", "origins"])
+    let known = ["hosts", "origins"] + (hasTLS ? ["tls"] : [])
+    let fields = fields(entry.value, of: "the \(entry.key) listener", known: known)
+    listener.tls = tlsFiles(fields["tls"])
     if let field = fields["hosts"] {
       for host in texts(field.value, "hosts") {
         if host.value == "*" {
@@ -93,6 +95,20 @@ extension RoutesFileReader {
       }
     }
     return listener
+  }
+
+  private mutating func tlsFiles(_ entry: YAMLEntry?) -> Listeners.TLSFiles? {
+    guard let entry else { return nil }
+    let fields = fields(entry.value, of: "tls", known: ["certificate", "key"])
+    for key in ["certificate", "key"] where fields[key] == nil {
+      guard case .map = entry.value.content else { break }
+      mistakes.error(entry.mark, "tls needs \(key): the path of a PEM file")
+    }
+    guard let certificate = fields["certificate"], let key = fields["key"] else { return nil }
+    let paths = (text(certificate.value, "certificate"), text(key.value, "key"))
+    guard let certificatePath = paths.0, let keyPath = paths.1 else { return nil }
+    return Listeners.TLSFiles(
+      certificate: certificatePath, key: keyPath, certificateMark: certificate.value.mark, keyMark: key.value.mark)
   }
 
   /// As a browser sends it: lower case, without a port that the scheme implies.

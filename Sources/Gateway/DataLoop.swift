@@ -37,7 +37,7 @@ final class DataLoop: RoundDriver, TimerTarget {
       loop: loop, upstream: upstream, sink: journal, presenter: gateway, snapshot: snapshot, seed: system.next())
     gateway.relay = relay
     server = try Server(
-      loop: loop, host: configuration.host, port: configuration.port, handler: gateway,
+      loop: loop, host: configuration.host, port: configuration.port, handler: gateway, tls: configuration.tls,
       isDurable: { journal.pendingBytes == 0 })
     retryTimer = loop.addTimer(self)
     loop.driver = self
@@ -52,9 +52,10 @@ final class DataLoop: RoundDriver, TimerTarget {
 
   private func receive(_ message: DataPlane.Message) {
     switch message {
-    case .adopt(let snapshot):
+    case .adopt(let snapshot, let tls):
       relay.adopt(snapshot)
       gateway.adopt(snapshot.table)
+      server.tls = tls
     case .drain:
       isDraining = true
       gateway.isReady = false

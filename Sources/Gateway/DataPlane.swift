@@ -17,19 +17,24 @@ public final class DataPlane: Sendable {
     public var port: UInt16
     public var loops: Int
     public var snapshot: RelaySnapshot
+    /// What clients speak on the public listener; plain HTTP without one.
+    public var tls: TLSContext?
     public var instance: JournalInstance
 
-    public init(host: String, port: UInt16, loops: Int, snapshot: RelaySnapshot, instance: JournalInstance) {
+    public init(
+      host: String, port: UInt16, loops: Int, snapshot: RelaySnapshot, tls: TLSContext?, instance: JournalInstance
+    ) {
       self.host = host
       self.port = port
       self.loops = loops
       self.snapshot = snapshot
+      self.tls = tls
       self.instance = instance
     }
   }
 
   enum Message: Sendable {
-    case adopt(RelaySnapshot)
+    case adopt(RelaySnapshot, TLSContext?)
     case drain
     case stop
   }
@@ -83,9 +88,9 @@ public final class DataPlane: Sendable {
     port = Int(configuration.port)
   }
 
-  /// New requests are served by this table; running ones finish under theirs.
-  public func adopt(_ snapshot: RelaySnapshot) {
-    for mailbox in mailboxes { mailbox.post(.adopt(snapshot)) }
+  /// New requests are served by this table, new connections under this certificate; running ones finish under theirs.
+  public func adopt(_ snapshot: RelaySnapshot, tls: TLSContext?) {
+    for mailbox in mailboxes { mailbox.post(.adopt(snapshot, tls)) }
   }
 
   /// Stops accepting. Each loop ends by itself once its last completion has.

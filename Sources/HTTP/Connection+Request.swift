@@ -7,9 +7,9 @@ import Loop
 /// Reading requests.
 extension Connection {
   /// Reads what has come, 256 KiB in one round at most, and parses it.
-  func readInput() {
+  func readInput(limit: Int = Connection.roundLimit) {
     var total = 0
-    while total < Self.roundLimit {
+    while total < limit {
       let got: Int
       let wantsBodyDirectly = if case .body = state { chunked == nil && input.isEmpty } else { false }
       if wantsBodyDirectly {
@@ -19,17 +19,22 @@ extension Connection {
       } else {
         got = input.read(from: { transport.read(into: $0, $1) }, limit: Self.readStep)
       }
-      if got == -Int(EAGAIN) { break }
+      if got == -Int(EAGAIN) {
+        if transport.isWriteAwaited { updateInterest() }
+        return
+      }
       if got <= 0 { return clientGone() }
       server.bytesReceived &+= UInt64(got)
       total += got
       advance()
       switch state {
       case .head where isQueued || isBackedUp: return
-      case .head, .body: if got < Self.readStep { return }
+      case .head, .body: if got < Self.readStep, !transport.isHolding { return }
       case .responding, .lingering, .closed: return
       }
     }
+    // No event will tell of what OpenSSL holds.
+    if transport.isHolding { server.markResumable(self) }
   }
 
   /// While responding, a little pipelined input is kept.
@@ -37,16 +42,26 @@ extension Connection {
     guard input.count < Self.pipelineLimit else { return updateInterest() }
     let got = input.read(from: { transport.read(into: $0, $1) }, limit: Self.readStep)
     if got == 0 || got < 0 && got != -Int(EAGAIN) { return clientGone() }
-    if input.count >= Self.pipelineLimit { updateInterest() }
+    if input.count >= Self.pipelineLimit || transport.isWriteAwaited { updateInterest() }
   }
 
-  /// Goes on with input that was left behind an answered request.
+  /// Goes on with input that was left behind an answered request, or inside OpenSSL.
   func parsePipelined() {
     isQueued = false
     // When it is backed up, the write that drains it puts it into the list again.
-    guard case .head = state, !input.isEmpty, !isBackedUp else { return }
-    advance()
+    if case .head = state, !input.isEmpty, !isBackedUp { advance() }
+    guard !isQueued, transport.isHolding else { return }
+    switch state {
+    case .head where !isBackedUp: readInput(limit: Self.heldLimit)
+    case .body: readInput(limit: Self.heldLimit)
+    case .head, .responding, .lingering, .closed: return
+    }
+    // It may have been a part of a record: then the connection idles, and the flush starts the time for that.
+    if case .head = state, !hasUnparsed { server.markDirty(self) }
   }
+
+  /// As much as OpenSSL can hold, and a little more.
+  private static let heldLimit = 32 << 10
 
   private func advance() {
     if case .head = state { parseHead() }

@@ -97,7 +97,8 @@ extension Connection {
       return
     }
     state = .head
-    if input.isEmpty { input.release() } else { server.markResumable(self) }
+    if input.isEmpty { input.release() }
+    if hasUnparsed { server.markResumable(self) }
   }
 
   /// Whether the stream takes content; opens the round's chunk.

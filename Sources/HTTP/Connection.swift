@@ -26,7 +26,7 @@ public final class Connection: PollTarget, TimerTarget {
   static let lingerLimit = 64 << 20
 
   unowned let server: Server
-  let transport: Transport
+  private(set) var transport: Transport
   private var registration: Registration?
   private var timer = -1
   private var interest: Readiness = [.read, .peerClosed]
@@ -77,15 +77,15 @@ public final class Connection: PollTarget, TimerTarget {
 
   public var loop: EventLoop { server.loop }
 
-  init(server: Server, descriptor: Int32) {
+  init(server: Server, transport: Transport) {
     self.server = server
-    transport = .plain(descriptor)
+    self.transport = transport
   }
 
   func start() -> Bool {
     registration = loop.add(transport.descriptor, interest: interest, target: self)
     guard registration != nil else {
-      pm_close(transport.descriptor)
+      transport.close()
       state = .closed
       return false
     }
@@ -95,7 +95,9 @@ public final class Connection: PollTarget, TimerTarget {
   }
 
   public var isClosed: Bool { if case .closed = state { true } else { false } }
-  var isIdle: Bool { if case .head = state { input.isEmpty && output.isEmpty } else { false } }
+  var isIdle: Bool { if case .head = state { !hasUnparsed && output.isEmpty } else { false } }
+  /// Whether bytes have come that are not parsed yet.
+  var hasUnparsed: Bool { !input.isEmpty || transport.isHolding }
 
   /// Whether so much output waits that no further request is taken on.
   /// Whether the unwritten output is over the high mark now; if it is, `outputDrained` is called once it is down to the low
@@ -112,7 +114,8 @@ public final class Connection: PollTarget, TimerTarget {
   public func ready(_ readiness: Readiness) {
     if readiness.contains(.write) { server.markDirty(self) }
     let hasEnded = !readiness.isDisjoint(with: [.peerClosed, .hangUp, .error])
-    let isReadable = hasEnded || readiness.contains(.read)
+    let isReadable =
+      hasEnded || readiness.contains(.read) || readiness.contains(.write) && transport.isWriteAwaited
     switch state {
     case .head:
       // What was pipelined is answered first; the end of the stream is seen again afterwards.
@@ -180,7 +183,7 @@ public final class Connection: PollTarget, TimerTarget {
       case .closed: false
       }
     if reads { wanted.insert(.read) }
-    if writeDeadline != .max { wanted.insert(.write) }
+    if writeDeadline != .max || transport.isWriteAwaited { wanted.insert(.write) }
     guard interest != wanted else { return }
     interest = wanted
     loop.change(registration, interest: wanted)
@@ -211,7 +214,7 @@ public final class Connection: PollTarget, TimerTarget {
     if output.isEmpty {
       output.release()
       if isAnswered, case .responding = state { return finishAndClose() }
-      if case .head = state, input.isEmpty {
+      if case .head = state, !hasUnparsed {
         if server.isDraining { return close() }
         if phaseDeadline == .max { phaseDeadline = loop.now + server.limits.keepAlive }
       }
@@ -232,7 +235,7 @@ public final class Connection: PollTarget, TimerTarget {
       isOverHighMark = false
       hasDrained = true
     }
-    if case .head = state, !input.isEmpty, phaseDeadline == .max, !isOverHighMark { server.markResumable(self) }
+    if case .head = state, hasUnparsed, phaseDeadline == .max, !isOverHighMark { server.markResumable(self) }
     updateInterest()
     rearm()
     if hasDrained { exchange?.outputDrained() }
@@ -242,7 +245,13 @@ public final class Connection: PollTarget, TimerTarget {
 
   /// Ends the connection so that the client can still read the response: unread input is thrown away for a while.
   private func finishAndClose() {
+    guard transport.endTLS() else {
+      if writeDeadline == .max { writeDeadline = loop.now + server.limits.writeIdle }
+      updateInterest()
+      return rearm()
+    }
     pm_shutdown_write(transport.descriptor)
+    writeDeadline = .max
     state = .lingering
     input.removeAll()
     input.release()
@@ -254,7 +263,7 @@ public final class Connection: PollTarget, TimerTarget {
     var total = 0
     while total < Self.roundLimit {
       input.removeAll()
-      let got = input.read(from: { transport.read(into: $0, $1) }, limit: Self.readStep)
+      let got = input.read(from: { transport.discard(into: $0, $1) }, limit: Self.readStep)
       if got == -Int(EAGAIN) { break }
       if got <= 0 { return close() }
       total += got
@@ -268,12 +277,14 @@ public final class Connection: PollTarget, TimerTarget {
   /// Closes at once; unwritten output is lost.
   public func close() {
     if isClosed { return }
+    // Only where nothing is cut off may the client be told that it was all.
+    if case .head = state, output.isEmpty { _ = transport.endTLS() }
     state = .closed
     exchange = nil
     if let registration { loop.remove(registration) }
     registration = nil
     loop.removeTimer(timer)
-    pm_close(transport.descriptor)
+    transport.close()
     uncountBody()
     server.forget(self)
   }

@@ -19,6 +19,8 @@ public final class Server: PollTarget, TimerTarget {
   private var resumable: ContiguousArray<Connection> = []
   private var open: [ObjectIdentifier: Connection] = [:]
   var bodyBytes = 0
+  /// What connections accepted from now on speak: TLS, or plain HTTP when there is none.
+  public var tls: TLSContext?
   /// Answers whether records up to a mark are durable; terminal bytes wait for it.
   private let isDurable: () -> Bool
   /// Set when the process drains: responses then carry `Connection: close`.
@@ -36,15 +38,18 @@ public final class Server: PollTarget, TimerTarget {
 
   /// Listens on a literal address.
   ///
-  /// - Parameter isDurable: false holds back every response end until it answers true.
+  /// - Parameters:
+  ///   - tls: what clients speak; plain HTTP without one.
+  ///   - isDurable: false holds back every response end until it answers true.
   /// - Throws: `SystemError`, for example when the port is taken.
   public init(
     loop: EventLoop, host: String, port: UInt16, limits: ServerLimits = ServerLimits(), handler: any RequestHandler,
-    isDurable: @escaping () -> Bool = { true }
+    tls: TLSContext? = nil, isDurable: @escaping () -> Bool = { true }
   ) throws(SystemError) {
     self.loop = loop
     self.limits = limits
     self.handler = handler
+    self.tls = tls
     self.isDurable = isDurable
     listener = pm_listen(host, port, Int32(Self.backlog))
     if listener < 0 { throw SystemError(call: "listen on \(host):\(port)", code: -listener) }
@@ -75,9 +80,18 @@ public final class Server: PollTarget, TimerTarget {
         }
       }
       accepted &+= 1
-      let connection = Connection(server: self, descriptor: descriptor)
+      guard let transport = transport(over: descriptor) else {
+        pm_close(descriptor)
+        continue
+      }
+      let connection = Connection(server: self, transport: transport)
       if connection.start() { open[ObjectIdentifier(connection)] = connection }
     }
+  }
+
+  private func transport(over descriptor: Int32) -> Transport? {
+    guard let tls else { return .plain(descriptor) }
+    return tls.makeSession(descriptor: descriptor).map { .tls($0) }
   }
 
   private func rest() {

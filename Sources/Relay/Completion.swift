@@ -10,6 +10,8 @@ import Wire
 final class Completion: Exchange, TimerTarget {
   let relay: Relay
   let table: RouteTable
+  /// Those of `table`: its places mean nothing in a later one.
+  private let targets: EndpointTargets
   let health: EndpointHealth
   let request: RequestScan
   let kind: RequestKind
@@ -48,6 +50,7 @@ final class Completion: Exchange, TimerTarget {
     self.key = key
     self.hop = hop
     table = relay.snapshot.table
+    targets = relay.targets
     health = relay.snapshot.health
     id = relay.nextID()
     generationJSON = id.generationJSON
@@ -84,7 +87,7 @@ final class Completion: Exchange, TimerTarget {
     let now = relay.loop.now
     let provider = table.endpoints[place].provider
     let attempt = Attempt(completion: self, id: relay.nextID(), place: place, startedAt: now)
-    guard let target = relay.targets.target(provider: provider, kind: kind) else {
+    guard let target = targets.target(provider: provider, kind: kind) else {
       // Nothing is sent, so there is no attempt to record.
       attempt.isOver = true
       return follow(
@@ -230,9 +233,7 @@ final class Completion: Exchange, TimerTarget {
     generationJSON.withUnsafeBytes { out.append(UnsafeRawBufferPointer(rebasing: $0.dropFirst().dropLast())) }
     out.append("\r\n")
     guard let attempt else { return }
-    out.append(
-      table === relay.snapshot.table
-        ? relay.targets.servedFields(of: attempt.place) : ServedFields.of(attempt.place, in: table))
+    out.append(targets.servedFields(of: attempt.place))
     out.append("X-Pointsman-Attempts: ")
     out.append(decimal: Int(attemptNumber))
     out.append("\r\n")

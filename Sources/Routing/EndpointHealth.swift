@@ -17,6 +17,15 @@ public final class EndpointHealth: Sendable {
     cells = (0..<count).map { _ in Cell() }
   }
 
+  /// - Parameter places: for each endpoint of a new table its place in the table that `earlier` is about, `nil` when it
+  ///   is new. Both share what they know of an endpoint, so running completions go on teaching it.
+  public init(places: [Int?], in earlier: EndpointHealth) {
+    cells = places.map { place in
+      guard let place, earlier.cells.indices.contains(place) else { return Cell() }
+      return earlier.cells[place]
+    }
+  }
+
   /// What an attempt taught. A client that left teaches nothing and is not reported here.
   public func record(endpoint: Int, succeeded: Bool, now: UInt64) {
     guard cells.indices.contains(endpoint) else { return }

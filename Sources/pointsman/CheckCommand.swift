@@ -23,7 +23,8 @@ struct CheckCommand: ParsableCommand {
     var summary: String?
     if let file {
       let inputs = CompileInputs(
-        environment: ProcessInfo.processInfo.environment, readSecret: { try RoutesSource.readSecret($0) })
+        environment: ProcessInfo.processInfo.environment, readSecret: { try RoutesSource.readSecret($0) },
+        tryTLS: RoutesSource.tryTLS)
       let (table, compiled) = RouteTable.compile(file, inputs)
       diagnostics = compiled
       summary = table.map {

@@ -43,9 +43,9 @@ struct ListenAddress: ExpressibleByArgument {
   var isLoopback: Bool { host.hasPrefix("127.") || host == "::1" }
 
   /// As it stands in a URL.
-  func url(port: Int) -> String {
+  func url(port: Int, scheme: String = "http") -> String {
     let shown = host == "0.0.0.0" || host == "::" ? "127.0.0.1" : host
-    return "http://\(shown.contains(":") ? "[\(shown)]" : shown):\(port)"
+    return "\(scheme)://\(shown.contains(":") ? "[\(shown)]" : shown):\(port)"
   }
 
   private static func isLiteral(_ host: String) -> Bool {

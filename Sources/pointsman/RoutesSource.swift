@@ -1,5 +1,6 @@
 import Catalog
 import Foundation
+import HTTP
 import Upstream
 
 /// Reads a routes file and everything that it names: environment, secret files, and which local engines answer.
@@ -12,6 +13,16 @@ struct RoutesSource {
 
   static func readSecret(_ path: String) throws -> String {
     try String(contentsOfFile: path, encoding: .utf8)
+  }
+
+  /// Whether a certificate and its key can be used.
+  static func tryTLS(_ files: Listeners.TLSFiles) -> Listeners.TLSFileMistake? {
+    do throws(TLSFileError) {
+      _ = try TLSContext(certificate: files.certificate, key: files.key)
+      return nil
+    } catch {
+      return Listeners.TLSFileMistake(isKey: error.file == .key, reason: error.reason)
+    }
   }
 
   func parse() throws -> (file: RoutesFile?, diagnostics: [Diagnostic]) {

@@ -8,7 +8,8 @@ struct ServeCommand: ParsableCommand {
     abstract: "Runs the router.",
     discussion: """
       Reads the routes file, asks local engines for their models, starts the built-in simulated providers if the file \
-      has any, and listens. SIGTERM drains: nothing new is accepted, running answers get --grace seconds to finish.
+      has any, and listens. SIGHUP reads the routes file and the certificate again: all of it is adopted, or nothing and \
+      the log says why. SIGTERM drains: nothing new is accepted, running answers get --grace seconds to finish.
 
       Exit status: 0 after a clean stop, 1 when it cannot start (the reason is printed), 2 wrong use.
       """)

@@ -24,13 +24,16 @@ struct Service {
   func run() throws {
     signal(SIGPIPE, SIG_IGN)
     pm_keep_freed_memory()
-    let stopping = StopSignal()
+    let stopping = StopSignal(reloads: true)
     var logger = Logger(label: "pointsman") { StreamLogHandler.standardError(label: $0) }
     logger.logLevel = Logger.Level.info
     let adminToken = try readAdminToken()
-    let (file, simulator) = try readRoutes()
-    let table = try compile(file, simulator)
-    try checkListeners(table, adminToken)
+    if !admin.isLoopback, adminToken == nil {
+      throw StartFailure("beyond loopback the admin listener needs --admin-token-file")
+    }
+    let loader = RoutesLoader(path: routesPath, listen: listen)
+    let loaded = try loader.load()
+    let table = loaded.table
 
     let log = logger
     let ledger: Ledger
@@ -47,15 +50,13 @@ struct Service {
     } catch {
       throw StartFailure("the data directory \(dataDirectory) cannot be used: \(error)")
     }
-    let health = EndpointHealth(count: table.endpoints.count)
-    let snapshot = RelaySnapshot(
-      table: table, health: health,
-      addresses: NameResolver.addresses(for: table.providers) { log.warning("\($0)") })
+    let served = ServedRoutes(loaded, loader: loader, log: log)
     let dataPlane: DataPlane
     do {
       dataPlane = try DataPlane(
         DataPlane.Configuration(
-          host: listen.host, port: listen.port, loops: loops, snapshot: snapshot, instance: instance))
+          host: listen.host, port: listen.port, loops: loops, snapshot: served.snapshot, tls: loaded.tls,
+          instance: instance))
     } catch {
       throw StartFailure("cannot start on \(listen.host):\(listen.port): \(error)")
     }
@@ -75,14 +76,22 @@ struct Service {
       PrometheusText.render(
         metrics.snapshot, samples: LoopCounters.samples(of: dataPlane.counters), version: Pointsman.version)
     }
-    let banner = Banner(table: table, api: listen.url(port: dataPlane.port), data: dataDirectory, routes: routesPath)
+    let banner = Banner(
+      table: table, api: listen.url(port: dataPlane.port, scheme: loaded.tls == nil ? "http" : "https"),
+      data: dataDirectory, routes: routesPath)
     let background = BackgroundTasks()
     background.start("ledger writer") { try await writer.run() }
     background.start("admin listener") {
       try await server.run { port in banner.print(admin: admin.url(port: port)) }
     }
     background.start("name resolver") {
-      await refreshNames(snapshot, dataPlane, log)
+      await served.refreshNames(dataPlane)
+    }
+    Thread.detachNewThread {
+      while true {
+        stopping.waitForReload()
+        served.reload(dataPlane)
+      }
     }
     background.onFailure { name, error in
       log.critical("the \(name) ended: \(error)")
@@ -107,7 +116,7 @@ struct Service {
       drained.wait()
     }
     background.cancelAndWait()
-    simulator?.stop()
+    served.stopSimulators()
     do {
       try writer.foldAll()
     } catch {
@@ -124,69 +133,5 @@ struct Service {
       text.count >= 16
     else { throw StartFailure("\(adminTokenFile) must hold an admin token of at least 16 characters") }
     return Secret(text)
-  }
-
-  private func readRoutes() throws -> (file: RoutesFile, simulator: Simulator?) {
-    let (file, diagnostics) = try RoutesSource(path: routesPath).parse()
-    guard let file else { throw StartFailure(diagnostics.map(\.description)) }
-    if diagnostics.contains(where: { $0.severity == .error }) {
-      // Nothing is started for a file with mistakes; compiling it finds the others too.
-      _ = try compile(file, nil)
-    }
-    let providers = file.simulatedProviders.map { name, simulation in
-      SimulatedProvider(
-        name: name, firstTokenMilliseconds: Int(simulation.firstToken / .milliseconds(1)),
-        tokensPerSecond: simulation.tokensPerSecond, jitter: simulation.jitter)
-    }
-    if providers.isEmpty { return (file, nil) }
-    do {
-      return (file, try Simulator.start(providers: providers))
-    } catch {
-      throw StartFailure("the built-in simulated providers do not start: \(error)")
-    }
-  }
-
-  private func compile(_ file: RoutesFile, _ simulator: Simulator?) throws -> RouteTable {
-    let (discovered, unreachable) = RoutesSource.discover(file)
-    let inputs = CompileInputs(
-      environment: ProcessInfo.processInfo.environment, readSecret: { try RoutesSource.readSecret($0) },
-      discovered: discovered, simulatorBaseURL: simulator.map { "http://127.0.0.1:\($0.port)" },
-      unreachableOptional: unreachable)
-    let (table, diagnostics) = RouteTable.compile(file, inputs)
-    guard let table else { throw StartFailure(diagnostics.map(\.description)) }
-    for diagnostic in diagnostics { StandardError.print(diagnostic.description) }
-    return table
-  }
-
-  private func checkListeners(_ table: RouteTable, _ token: Secret?) throws {
-    if !listen.isLoopback, table.keys.isEmpty {
-      throw StartFailure(
-        "without `keys:` in \(routesPath) the public listener is open to everyone, so it must stay on loopback: "
-          + "add a key (the README shows how), or listen on 127.0.0.1")
-    }
-    if !admin.isLoopback, token == nil {
-      throw StartFailure("beyond loopback the admin listener needs --admin-token-file")
-    }
-  }
-
-  /// Names are resolved again as they age; the loops hear of it only when an address changed.
-  private func refreshNames(_ first: RelaySnapshot, _ dataPlane: DataPlane, _ log: Logger) async {
-    guard first.addresses.contains(where: { $0 != nil }) else { return }
-    var current = first
-    while (try? await Task.sleep(for: NameResolver.timeToLive)) != nil {
-      let table = current.table
-      let resolved = await withCheckedContinuation { done in
-        DispatchQueue.global().async {
-          done.resume(returning: NameResolver.addresses(for: table.providers) { log.warning("\($0)") })
-        }
-      }
-      var next = current
-      // A name that fails to resolve now keeps the address that it had.
-      next.addresses = zip(current.addresses, resolved).map { $1?.isEmpty == true ? $0 : $1 }
-      if next.addresses != current.addresses {
-        dataPlane.adopt(next)
-        current = next
-      }
-    }
   }
 }

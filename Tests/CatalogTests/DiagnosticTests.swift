@@ -155,6 +155,18 @@ struct DiagnosticTests {
     Mistake(
       chat, chat + "\nlisteners: { admin: { origins: [a.example] } }",
       #"routes.yaml:14:33: error: "a.example" is not an origin"#),
+    Mistake(
+      chat, chat + "\nlisteners: { public: { tls: { certificate: a.pem } } }",
+      "routes.yaml:14:24: error: tls needs key: the path of a PEM file"),
+    Mistake(
+      chat, chat + "\nlisteners: { public: { tls: { certificate: a.pem, key: [] } } }",
+      "routes.yaml:14:56: error: key must be a single value, not a list"),
+    Mistake(
+      chat, chat + "\nlisteners: { public: { tls: yes } }",
+      "routes.yaml:14:29: error: tls must be a map with certificate or key, not a single value"),
+    Mistake(
+      chat, chat + "\nlisteners: { admin: { tls: {} } }",
+      #"routes.yaml:14:23: error: unknown key "tls" in the admin listener"#),
     Mistake(chat, chat + "\n    x: !!str y", "routes.yaml:14:8: error: tags such as !!str are not used here"),
     Mistake(chat, chat + "\n    x: *none", "routes.yaml:14:8: error: no anchor &none stands above this alias"),
     Mistake(chat, chat + "\n---\na: b", "routes.yaml:14:1: error: a second document begins here"),

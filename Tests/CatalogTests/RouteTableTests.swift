@@ -201,6 +201,27 @@ struct RouteTableTests {
     #expect(table.listeners.maxBody == 1 << 20)
   }
 
+  @Test("A certificate that cannot be used is a mistake at the place where its path, or its key's, is written")
+  func certificates() throws {
+    let text =
+      plainFile + "\nlisteners:\n  public:\n    tls:\n      certificate: chain.pem\n      key: own.key\n"
+    let file = try #require(RoutesFile.parse(text).file)
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    for isKey in [false, true] {
+      let line = try #require(lines.firstIndex { $0.hasPrefix(isKey ? "      key:" : "      certificate:") }) + 1
+      let inputs = CompileInputs(tryTLS: { files in
+        #expect(files.certificate == "chain.pem" && files.key == "own.key")
+        return Listeners.TLSFileMistake(isKey: isKey, reason: "no start line")
+      })
+      let (table, diagnostics) = RouteTable.compile(file, inputs)
+      #expect(table == nil)
+      let mistake = try #require(diagnostics.first { $0.severity == .error })
+      #expect(mistake.line == line && mistake.column == (isKey ? 12 : 20))
+      #expect(mistake.message.hasSuffix(": no start line") && mistake.message.contains(isKey ? "own.key" : "chain.pem"))
+    }
+    #expect(RouteTable.compile(file, CompileInputs()).table?.listeners.public.tls?.key == "own.key")
+  }
+
   @Test("The revision differs with the text and with what was found around it")
   func revision() throws {
     let text = plainFile.replacing("    base_url: https://near", with: "    optional: true\n    base_url: https://near")

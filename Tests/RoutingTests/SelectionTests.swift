@@ -85,4 +85,15 @@ import Testing
     #expect(first[2] == 0)
     #expect(abs(first[0] - 6_000) < 3 * Int((8_000 * 0.75 * 0.25).squareRoot()))
   }
+
+  @Test func `a new table's endpoints share what is known of the same ones in the old table`() {
+    let old = EndpointHealth(count: 3)
+    old.record(endpoint: 2, succeeded: false, now: 10)
+    let new = EndpointHealth(places: [2, nil, 0, 7], in: old)
+    #expect((0..<4).map { new.isStable($0, now: 11) } == [false, true, true, true])
+    // A completion that still runs under the old table teaches both.
+    old.record(endpoint: 0, succeeded: false, now: 12)
+    old.record(endpoint: 2, succeeded: true, now: 13)
+    #expect((0..<4).map { new.isStable($0, now: 14) } == [true, true, false, true])
+  }
 }

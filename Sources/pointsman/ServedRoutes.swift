@@ -1,0 +1,92 @@
+import Catalog
+import Dispatch
+import Gateway
+import Logging
+import Relay
+import Routing
+import Simulator
+import Synchronization
+
+/// What the loops serve at the moment, and its changes while they run: a routes file that is read again, names whose
+/// addresses changed.
+final class ServedRoutes: Sendable {
+  private struct State {
+    var loaded: RoutesLoader.Loaded
+    var snapshot: RelaySnapshot
+    /// Of earlier files. Completions may still run under those, so they end with the process.
+    var retired: [Simulator] = []
+  }
+
+  private let loader: RoutesLoader
+  private let log: Logger
+  /// Held to look and to hand a change to the loops, so that they get the changes in order; never while a file is read
+  /// or a name resolved.
+  private let state: Mutex<State>
+
+  init(_ loaded: RoutesLoader.Loaded, loader: RoutesLoader, log: Logger) {
+    self.loader = loader
+    self.log = log
+    let snapshot = RelaySnapshot(
+      table: loaded.table, health: EndpointHealth(count: loaded.table.endpoints.count),
+      addresses: NameResolver.addresses(for: loaded.table.providers) { log.warning("\($0)") })
+    state = Mutex(State(loaded: loaded, snapshot: snapshot))
+  }
+
+  var snapshot: RelaySnapshot { state.withLock { $0.snapshot } }
+
+  /// Reads the file again: all of it is adopted, or nothing and the log says why. Called by one thread at a time; blocks
+  /// as long as engines and the resolver take to answer.
+  func reload(_ dataPlane: DataPlane) {
+    let (earlier, served) = state.withLock { ($0.loaded, $0.snapshot) }
+    let loaded: RoutesLoader.Loaded
+    do {
+      loaded = try loader.load(after: earlier)
+    } catch {
+      let lines = (error as? StartFailure)?.lines ?? ["\(error)"]
+      for line in lines { StandardError.print(line) }
+      log.error("\(loader.path) was not adopted and nothing has changed: \(lines.first ?? "")")
+      return
+    }
+    let table = loaded.table
+    let places = Dictionary(uniqueKeysWithValues: served.table.endpoints.map { ($0.id, $0.index) })
+    let snapshot = RelaySnapshot(
+      table: table,
+      health: EndpointHealth(places: table.endpoints.map { places[$0.id] }, in: served.health),
+      addresses: NameResolver.addresses(for: table.providers) { log.warning("\($0)") })
+    state.withLock { state in
+      if let simulator = earlier.simulator, simulator !== loaded.simulator { state.retired.append(simulator) }
+      state.loaded = loaded
+      state.snapshot = snapshot
+      dataPlane.adopt(snapshot, tls: loaded.tls)
+    }
+    if table.listeners.admin != earlier.table.listeners.admin {
+      log.warning("listeners.admin has changed, which takes effect at the next start")
+    }
+    log.notice("\(loader.path) was read again and adopted")
+  }
+
+  /// Names are resolved again as they age; the loops hear of it only when an address changed.
+  func refreshNames(_ dataPlane: DataPlane) async {
+    while (try? await Task.sleep(for: NameResolver.timeToLive)) != nil {
+      let served = snapshot
+      guard served.addresses.contains(where: { $0 != nil }) else { continue }
+      let resolved = await withCheckedContinuation { done in
+        DispatchQueue.global().async { [log] in
+          done.resume(returning: NameResolver.addresses(for: served.table.providers) { log.warning("\($0)") })
+        }
+      }
+      // A name that fails to resolve now keeps the address that it had.
+      let addresses = zip(served.addresses, resolved).map { $1?.isEmpty == true ? $0 : $1 }
+      state.withLock { state in
+        guard state.snapshot.table === served.table, state.snapshot.addresses != addresses else { return }
+        state.snapshot.addresses = addresses
+        dataPlane.adopt(state.snapshot, tls: state.loaded.tls)
+      }
+    }
+  }
+
+  func stopSimulators() {
+    let simulators = state.withLock { $0.retired + [$0.loaded.simulator].compactMap { $0 } }
+    for simulator in simulators { simulator.stop() }
+  }
+}
