@@ -22,6 +22,9 @@ static inline CURLcode pm_easy_set_prereq(CURL *h, curl_prereq_callback f) {
 static inline CURLcode pm_easy_set_sockopt(CURL *h, curl_sockopt_callback f) {
   return (curl_easy_setopt)(h, CURLOPT_SOCKOPTFUNCTION, f);
 }
+static inline CURLcode pm_easy_set_closesocket(CURL *h, curl_closesocket_callback f) {
+  return (curl_easy_setopt)(h, CURLOPT_CLOSESOCKETFUNCTION, f);
+}
 static inline CURLcode pm_easy_get_long(CURL *h, CURLINFO i, long *v) { return (curl_easy_getinfo)(h, i, v); }
 static inline CURLcode pm_easy_get_pointer(CURL *h, CURLINFO i, void **v) { return (curl_easy_getinfo)(h, i, v); }
 static inline CURLcode pm_easy_get_off(CURL *h, CURLINFO i, curl_off_t *v) { return (curl_easy_getinfo)(h, i, v); }

@@ -33,6 +33,9 @@ public final class CurlClient: UpstreamClient {
     self.loop = loop
   }
 
+  // Closing the connections calls back to this object.
+  deinit { multis.removeAll() }
+
   // MARK: - What others want
 
   public func start(_ transfer: UpstreamTransfer) { starting.append(transfer) }
@@ -128,6 +131,53 @@ public final class CurlClient: UpstreamClient {
     touched.append(multi)
   }
 
+  // MARK: - Sockets
+
+  /// The watch of a descriptor. It stays while the connection is idle, so that its next use costs no system call.
+  private var watches: ContiguousArray<SocketWatch?> = []
+
+  /// libcurl wants to hear of a descriptor's readiness.
+  func watch(_ descriptor: Int32, _ interest: Readiness, for multi: CurlMulti) {
+    let place = Int(descriptor)
+    guard place >= 0 else { return }
+    while watches.count <= place { watches.append(nil) }
+    if let watch = watches[place], let registration = watch.registration {
+      watch.multi = multi
+      watch.isIdle = false
+      if watch.interest != interest {
+        watch.interest = interest
+        loop.change(registration, interest: interest)
+      }
+      return
+    }
+    let watch = SocketWatch(client: self, multi: multi, descriptor: descriptor, interest: interest)
+    watch.registration = loop.add(descriptor, interest: interest, target: watch)
+    watches[place] = watch
+  }
+
+  /// libcurl does not want to hear of a descriptor just now.
+  func unwatch(_ descriptor: Int32) {
+    let place = Int(descriptor)
+    guard watches.indices.contains(place), let watch = watches[place] else { return }
+    watch.isIdle = true
+    // A socket that can be written to would be reported in every round.
+    if watch.interest.contains(.write) { forget(watch) }
+  }
+
+  /// Something happened on an idle connection: most likely its end, which libcurl finds when it wants to use it.
+  func forget(_ watch: SocketWatch) {
+    if let registration = watch.registration { loop.remove(registration) }
+    watch.registration = nil
+    watches[Int(watch.descriptor)] = nil
+  }
+
+  /// Closes a socket of libcurl's, once nothing watches it.
+  func closeSocket(_ descriptor: Int32) {
+    let place = Int(descriptor)
+    if watches.indices.contains(place), let watch = watches[place] { forget(watch) }
+    pm_close(descriptor)
+  }
+
   func noteReady(_ watch: SocketWatch, _ events: Int32) { readySockets.append((watch, events)) }
 
   /// The first handle with room: so few hold the idle connections when there are few transfers.
@@ -158,7 +208,8 @@ public final class CurlClient: UpstreamClient {
 
   private func begin(_ transfer: UpstreamTransfer) {
     guard case .waiting = transfer.state else { return }
-    guard let handle = transfer.target.idleHandles.popLast() ?? EasyHandle(target: transfer.target) else {
+    guard let handle = transfer.target.idleHandles.popLast() ?? EasyHandle(target: transfer.target, client: self)
+    else {
       transfer.state = .over
       ended.append((transfer, UpstreamEnd(failure: .other, message: "no memory for another request")))
       return

@@ -30,9 +30,9 @@ final class CurlMulti: TimerTarget {
     pm_multi_set_pointer(multi, CURLMOPT_SOCKETDATA, context)
     pm_multi_set_pointer(multi, CURLMOPT_TIMERDATA, context)
     pm_multi_set_long(multi, CURLMOPT_MAXCONNECTS, 2 * Self.limit)
-    pm_multi_set_socket_callback(multi) { _, descriptor, what, context, watch in
+    pm_multi_set_socket_callback(multi) { _, descriptor, what, context, _ in
       guard let context else { return 0 }
-      Unmanaged<CurlMulti>.fromOpaque(context).takeUnretainedValue().watch(descriptor, what, watch)
+      Unmanaged<CurlMulti>.fromOpaque(context).takeUnretainedValue().watch(descriptor, what)
       return 0
     }
     pm_multi_set_timer_callback(multi) { _, milliseconds, context in
@@ -69,26 +69,15 @@ final class CurlMulti: TimerTarget {
 
   // MARK: - libcurl's sockets and timer
 
-  private func watch(_ descriptor: Int32, _ what: Int32, _ context: UnsafeMutableRawPointer?) {
-    if what == CURL_POLL_REMOVE {
-      guard let context else { return }
-      let watch = Unmanaged<SocketWatch>.fromOpaque(context).takeRetainedValue()
-      if let registration = watch.registration { loop.remove(registration) }
-      watch.registration = nil
-      curl_multi_assign(multi, descriptor, nil)
-      return
-    }
+  private func watch(_ descriptor: Int32, _ what: Int32) {
     var interest: Readiness = []
     if what & CURL_POLL_IN != 0 { interest.insert(.read) }
     if what & CURL_POLL_OUT != 0 { interest.insert(.write) }
-    if let context {
-      let watch = Unmanaged<SocketWatch>.fromOpaque(context).takeUnretainedValue()
-      if let registration = watch.registration { loop.change(registration, interest: interest) }
-      return
+    if what == CURL_POLL_REMOVE {
+      client.unwatch(descriptor)
+    } else {
+      client.watch(descriptor, interest, for: self)
     }
-    let watch = SocketWatch(client: client, multi: self, descriptor: descriptor)
-    watch.registration = loop.add(descriptor, interest: interest, target: watch)
-    curl_multi_assign(multi, descriptor, Unmanaged.passRetained(watch).toOpaque())
   }
 
   private func setTimer(_ milliseconds: Int) {
@@ -110,17 +99,23 @@ final class CurlMulti: TimerTarget {
 /// One of libcurl's sockets in the loop's epoll. Belongs to one loop.
 final class SocketWatch: PollTarget {
   private unowned let client: CurlClient
-  unowned let multi: CurlMulti
+  /// Whose connection it is now.
+  unowned var multi: CurlMulti
   let descriptor: Int32
+  var interest: Readiness
   var registration: Registration?
+  /// The connection is in the pool; nobody waits for it.
+  var isIdle = false
 
-  init(client: CurlClient, multi: CurlMulti, descriptor: Int32) {
+  init(client: CurlClient, multi: CurlMulti, descriptor: Int32, interest: Readiness) {
     self.client = client
     self.multi = multi
     self.descriptor = descriptor
+    self.interest = interest
   }
 
   func ready(_ readiness: Readiness) {
+    if isIdle { return client.forget(self) }
     var events: Int32 = 0
     if !readiness.isDisjoint(with: [.read, .hangUp, .peerClosed]) { events |= CURL_CSELECT_IN }
     if readiness.contains(.write) { events |= CURL_CSELECT_OUT }

@@ -14,7 +14,9 @@ final class EasyHandle {
   private static let systemAuthorities = "/etc/ssl/certs/ca-certificates.crt"
 
   /// `nil` when libcurl has no memory for another.
-  init?(target: UpstreamTarget) {
+  ///
+  /// - Parameter client: outlives every connection that is made with the handle.
+  init?(target: UpstreamTarget, client: CurlClient) {
     guard let easy = curl_easy_init() else { return nil }
     self.easy = easy
     let context = Unmanaged.passUnretained(self).toOpaque()
@@ -33,6 +35,7 @@ final class EasyHandle {
     pm_easy_set_pointer(easy, CURLOPT_HEADERDATA, context)
     pm_easy_set_pointer(easy, CURLOPT_PREREQDATA, context)
     pm_easy_set_pointer(easy, CURLOPT_READDATA, context)
+    pm_easy_set_pointer(easy, CURLOPT_CLOSESOCKETDATA, Unmanaged.passUnretained(client).toOpaque())
     setCallbacks()
     target.url.withUnsafeBufferPointer { _ = pm_easy_set_string(easy, CURLOPT_URL, $0.baseAddress) }
     pm_easy_set_pointer(easy, CURLOPT_RESOLVE, target.resolve)
@@ -87,6 +90,11 @@ final class EasyHandle {
       guard let transfer = EasyHandle.transfer(of: context) else { return Int32(CURL_PREREQFUNC_ABORT) }
       transfer.sends += 1
       return Int32(transfer.sends == 1 ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT)
+    }
+    pm_easy_set_closesocket(easy) { context, descriptor in
+      guard let context else { return 1 }
+      Unmanaged<CurlClient>.fromOpaque(context).takeUnretainedValue().closeSocket(descriptor)
+      return 0
     }
     pm_easy_set_sockopt(easy) { _, descriptor, _ in
       pm_watch_peer(descriptor)
