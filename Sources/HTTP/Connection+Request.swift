@@ -17,6 +17,7 @@ extension Connection {
         got = body.read(from: { transport.read(into: $0, $1) }, limit: step)
         if got > 0 { bodyRemaining -= got }
       } else {
+        if !input.hasMemory { swap(&input, &server.spareInput) }
         got = input.read(from: { transport.read(into: $0, $1) }, limit: Self.readStep)
       }
       if got == -Int(EAGAIN) {
@@ -167,7 +168,7 @@ extension Connection {
     chunked = nil
     requestTime = loop.now
     setPhase(.max)
-    if input.isEmpty { input.release() }
+    if input.isEmpty { releaseInput() }
     server.handler.receivedRequest(self)
   }
 

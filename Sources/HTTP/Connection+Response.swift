@@ -20,6 +20,7 @@ extension Connection {
     write: (inout ByteBuffer) -> Void
   ) {
     if isClosed || isAnswered || responseStarted { return }
+    output.reserve(length + 768)
     appendStatus(status)
     output.append("Content-Type: ")
     output.append(contentType)
@@ -97,7 +98,7 @@ extension Connection {
       return
     }
     state = .head
-    if input.isEmpty { input.release() }
+    if input.isEmpty { releaseInput() }
     if hasUnparsed { server.markResumable(self) }
   }
 

@@ -289,6 +289,17 @@ public final class Connection: PollTarget, TimerTarget {
     server.forget(self)
   }
 
+  // MARK: - The input's memory
+
+  /// Gives the memory of an empty input back, first of all to the next connection that reads.
+  func releaseInput() {
+    if server.spareInput.hasMemory {
+      input.release()
+    } else {
+      swap(&input, &server.spareInput)
+    }
+  }
+
   // MARK: - The body's memory
 
   /// Adds what `body` grew by to the sum of all bodies.

@@ -29,6 +29,8 @@ public final class Server: PollTarget, TimerTarget {
   /// The port that the listener got.
   public let port: Int
 
+  /// Memory for the next connection that reads: most requests are read and parsed in one go.
+  var spareInput = ByteBuffer()
   /// Bytes read from clients and written to them so far.
   public internal(set) var bytesReceived: UInt64 = 0
   public internal(set) var bytesSent: UInt64 = 0

@@ -18,6 +18,8 @@ public struct ByteBuffer: ~Copyable {
   /// The number of bytes held.
   @inline(__always) public var count: Int { end - start }
   public var isEmpty: Bool { end == start }
+  /// Whether it has memory of its own, be it used or not.
+  public var hasMemory: Bool { capacity > 0 }
   /// Bytes that can be appended before the memory has to grow.
   public var room: Int { capacity - end }
 
