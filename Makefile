@@ -31,6 +31,7 @@ format: ## formats in place
 	swift format --in-place --recursive --parallel Package.swift Sources Tests
 
 bench: test-packages build ## CPU per request and ratios to nginx; BENCH="--short" for the short form
+	swift build $(SWIFT_FLAGS) --product inprocess-bench && .build/release/inprocess-bench
 	POINTSMAN_BINARY=$(abspath $(BINARY)) python3 Tests/Bench/bench.py $(BENCH)
 
 fuzz: packages ## fuzzes every parser with ASan for SECONDS (60) each

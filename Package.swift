@@ -26,6 +26,22 @@ func module(_ name: String, _ dependencies: [Target.Dependency], tested: Bool = 
 /// Folders of test data, which are read by path.
 func fixtures(_ name: String) -> [String] { name == "Wire" ? ["Fixtures"] : [] }
 
+/// What counts and times the parts in process.
+let measuring: [Target] = [
+  .target(
+    name: "CAllocations", dependencies: ["CCurl"], path: "Tests/CAllocations",
+    linkerSettings: [.linkedLibrary("curl")]),
+  .testTarget(
+    name: "AllocationTests",
+    dependencies: [
+      "CAllocations", "Catalog", "Gateway", "Loop", "Metering", "Relay", "Routing", "Simulator", "Telemetry",
+      "Upstream",
+    ], swiftSettings: settings),
+  .executableTarget(
+    name: "inprocess-bench", dependencies: ["Catalog", "Routing", "Wire"], path: "Tests/Bench/InProcess",
+    swiftSettings: settings),
+]
+
 let package = Package(
   name: "pointsman",
   products: [.executable(name: "pointsman", targets: ["pointsman"])],
@@ -47,7 +63,7 @@ let package = Package(
     + module("Wire", ["CScan"])
     + module("Catalog", [.product(name: "Yams", package: "Yams")])
     + module("Routing", ["Catalog"])
-    + module("Upstream", ["Loop", "CLinux", "CCurl"], tested: false)
+    + module("Upstream", ["Loop", "CLinux", "CCurl"])
     + module("Metering", ["Wire", "Catalog", .product(name: "GRDB", package: "GRDB.swift")])
     + module("Telemetry", ["Metering", "Wire"])
     + module("Relay", ["Loop", "HTTP", "Wire", "Catalog", "Routing", "Upstream", "Metering"])
@@ -73,6 +89,8 @@ let package = Package(
           "Simulator", "CLinux", "CCurl",
           .product(name: "ArgumentParser", package: "swift-argument-parser"),
           .product(name: "Logging", package: "swift-log"),
-        ], swiftSettings: settings)
+        ], swiftSettings: settings
+      )
     ]
+    + measuring
 )

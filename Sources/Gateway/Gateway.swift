@@ -122,7 +122,10 @@ final class Gateway: RequestHandler, ErrorPresenter {
   }
 
   private func hop(_ connection: Connection, _ bytes: Span<UInt8>) -> Int {
-    guard let value = connection.head.value("x-pointsman-hop", in: bytes) else { return 0 }
+    guard let value = connection.head.value("x-pointsman-hop", in: bytes) else {
+      // The first router on the way sends its attempt alone.
+      return connection.head.value("x-pointsman-attempt", in: bytes) == nil ? 0 : 1
+    }
     let number = Int(Self.text(bytes, value)) ?? Self.hopLimit + 1
     return max(number, connection.head.count("x-pointsman-hop", in: bytes))
   }

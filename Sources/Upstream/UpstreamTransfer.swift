@@ -69,7 +69,8 @@ public final class UpstreamTransfer {
       UnsafeMutableRawPointer(mutating: $0.baseAddress)?.assumingMemoryBound(to: CChar.self)
     }
     (nodes + 1).initialize(to: curl_slist(data: text.map { $0 + second }, next: target.headers))
-    nodes.initialize(to: curl_slist(data: text, next: nodes + 1))
+    // The attempt alone says that one router was passed; libcurl 7.88 formats header lines letter by letter.
+    nodes.initialize(to: curl_slist(data: text, next: hop > 1 ? nodes + 1 : target.headers))
   }
 
   deinit { nodes.deallocate() }
