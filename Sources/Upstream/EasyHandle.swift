@@ -23,7 +23,8 @@ final class EasyHandle {
     pm_easy_set_long(easy, CURLOPT_NOSIGNAL, 1)
     pm_easy_set_long(easy, CURLOPT_POST, 1)
     pm_easy_set_long(easy, CURLOPT_FOLLOWLOCATION, 0)
-    pm_easy_set_string(easy, CURLOPT_PROXY, "")
+    // No proxy for any host: what the environment says of proxies is not even looked up.
+    pm_easy_set_string(easy, CURLOPT_NOPROXY, "*")
     pm_easy_set_string(easy, CURLOPT_PROTOCOLS_STR, "http,https")
     pm_easy_set_long(easy, CURLOPT_TCP_NODELAY, 1)
     // libcurl keeps a buffer of this size for each running transfer: most of what an idle stream costs.
@@ -37,7 +38,7 @@ final class EasyHandle {
     pm_easy_set_pointer(easy, CURLOPT_READDATA, context)
     pm_easy_set_pointer(easy, CURLOPT_CLOSESOCKETDATA, Unmanaged.passUnretained(client).toOpaque())
     setCallbacks()
-    target.url.withUnsafeBufferPointer { _ = pm_easy_set_string(easy, CURLOPT_URL, $0.baseAddress) }
+    pm_easy_set_pointer(easy, CURLOPT_CURLU, target.url.map { UnsafeRawPointer($0) })
     pm_easy_set_pointer(easy, CURLOPT_RESOLVE, target.resolve)
     pm_easy_set_long(easy, CURLOPT_HTTP_VERSION, target.httpVersion)
     // A plain server's keep-alive is often 5 s (vLLM); ask for less, so that a re-used connection is seldom dead.

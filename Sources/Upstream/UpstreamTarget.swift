@@ -2,8 +2,13 @@ import CCurl
 
 /// Where requests of one endpoint go: address, fixed header fields, protocol. Belongs to one loop; made once and kept.
 public final class UpstreamTarget {
-  let url: ContiguousArray<CChar>
-  let headers: UnsafeMutablePointer<curl_slist>?
+  /// Parsed once: libcurl would take a text apart, and put it together again, for every request.
+  let url: OpaquePointer?
+  /// The header lines of a request with a large body, which begin with what keeps libcurl from waiting for "100 Continue"
+  /// first: that would cost a round trip.
+  let largeBodyHeaders: UnsafeMutablePointer<curl_slist>?
+  /// The header lines of all others. libcurl goes through the list for each name that it would add by itself.
+  var headers: UnsafeMutablePointer<curl_slist>? { largeBodyHeaders?.pointee.next }
   let resolve: UnsafeMutablePointer<curl_slist>?
   let httpVersion: Int
   let caFile: String?
@@ -21,7 +26,8 @@ public final class UpstreamTarget {
   public init(
     url: String, fields: [(name: String, value: String)], addresses: String?, http2: Bool, caFile: String? = nil
   ) {
-    self.url = ContiguousArray(url.utf8CString)
+    self.url = curl_url()
+    curl_url_set(self.url, CURLUPART_URL, url, 0)
     usesTLS = url.hasPrefix("https:")
     httpVersion =
       http2
@@ -29,19 +35,19 @@ public final class UpstreamTarget {
       : Int(CURL_HTTP_VERSION_1_1)
     self.caFile = caFile
     var list: UnsafeMutablePointer<curl_slist>?
-    // Off: a wait for "100 Continue" would cost a round trip per large body.
     list = curl_slist_append(list, "Expect:")
     // libcurl 7.88 formats header lines letter by letter: those that say nothing are left out.
     list = curl_slist_append(list, "Accept:")
     for field in fields { list = curl_slist_append(list, "\(field.name): \(field.value)") }
-    headers = list
+    largeBodyHeaders = list
     resolve = addresses.flatMap { curl_slist_append(nil, $0) }
   }
 
   deinit {
-    // Handles point at the lists, so they go first.
+    // Handles point at the lists and the address, so they go first.
     idleHandles.removeAll()
-    curl_slist_free_all(headers)
+    curl_slist_free_all(largeBodyHeaders)
     curl_slist_free_all(resolve)
+    curl_url_cleanup(url)
   }
 }

@@ -64,14 +64,19 @@ public final class UpstreamTransfer {
     fields.append(decimal: hop)
     fields.append(byte: 0)
     nodes = .allocate(capacity: 2)
+    let length = source?.length ?? self.body.count
+    let shared = length > Self.waitFreeLimit ? target.largeBodyHeaders : target.headers
     // The text is not touched again, so it stays where it is for as long as the transfer lives.
     let text = fields.withBytes {
       UnsafeMutableRawPointer(mutating: $0.baseAddress)?.assumingMemoryBound(to: CChar.self)
     }
-    (nodes + 1).initialize(to: curl_slist(data: text.map { $0 + second }, next: target.headers))
+    (nodes + 1).initialize(to: curl_slist(data: text.map { $0 + second }, next: shared))
     // The attempt alone says that one router was passed; libcurl 7.88 formats header lines letter by letter.
-    nodes.initialize(to: curl_slist(data: text, next: hop > 1 ? nodes + 1 : target.headers))
+    nodes.initialize(to: curl_slist(data: text, next: hop > 1 ? nodes + 1 : shared))
   }
+
+  /// Up to here, and far beyond, libcurl sends a body without waiting for "100 Continue" first: it begins to at 1 MiB.
+  private static let waitFreeLimit = 64 << 10
 
   deinit { nodes.deallocate() }
 
