@@ -8,8 +8,9 @@ BINARY := .build/release/pointsman
 VENV := .build/venv
 PACKAGES := build-essential ca-certificates curl libcurl4-openssl-dev libssl-dev libsqlite3-dev
 TEST_PACKAGES := $(PACKAGES) python3 python3-venv nginx-light
+BENCH_PACKAGES := $(TEST_PACKAGES) haproxy
 
-.PHONY: run build test check bench fuzz soak format packages test-packages
+.PHONY: run build test check bench fuzz soak format packages test-packages bench-packages
 
 run: build ## builds and starts the router on routes.yaml
 	exec $(BINARY) serve --config routes.yaml
@@ -30,7 +31,7 @@ check: ## formatting
 format: ## formats in place
 	swift format --in-place --recursive --parallel Package.swift Sources Tests
 
-bench: test-packages build ## CPU per request and ratios to nginx; BENCH="--short" for the short form
+bench: bench-packages build ## CPU per request and ratios to nginx; BENCH="--short" for the short form
 	swift build $(SWIFT_FLAGS) --product inprocess-bench && .build/release/inprocess-bench
 	POINTSMAN_BINARY=$(abspath $(BINARY)) python3 Tests/Bench/bench.py $(BENCH)
 
@@ -58,6 +59,7 @@ $(VENV)/.done: Tests/EndToEnd/requirements.txt
 
 packages: ; @$(call install,$(PACKAGES))
 test-packages: ; @$(call install,$(TEST_PACKAGES))
+bench-packages: ; @$(call install,$(BENCH_PACKAGES))
 
 # Installs the Debian packages that are missing; without root it says which.
 define install

@@ -3,9 +3,10 @@
 
 Builds mock.c and load.c, starts the mock upstream and each server, and runs every scenario in interleaved rounds
 (A B A B), so that a machine that is slow for a minute is slow for all. Every answer is checked; a run with one failed
-answer gets no ratio and makes the exit code 1. CPU is user + system time of the server's processes, with the work they
-do after the last answer. "Added" is over the mock itself, asked directly in the same round: at 200 requests/s for whole
-answers, per event for paced streams. Cells are minimum / median / maximum of the rounds.
+answer gets no ratio and makes the exit code 1. Where the upstream speaks HTTP/2, HAProxy takes nginx's place. CPU is
+user + system time of the server's processes, with the work they do after the last answer. "Added" is over the mock
+itself, asked directly in the same round: at 200 requests/s for whole answers, per event for paced streams. Cells are
+minimum / median / maximum of the rounds.
 """
 
 import argparse
@@ -21,7 +22,7 @@ sys.dont_write_bytecode = True   # nothing is left in the source folder
 
 from measure import Load, measured_run, memory_kib
 from peers import PEERS, install
-from servers import Mock, Nginx, NotStarted, Pointsman
+from servers import HAProxy, HTTP2Upstream, Mock, Nginx, NotStarted, Pointsman
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -39,6 +40,12 @@ class Scenario:
     fresh: bool = False          # new processes for every round: growth is only seen the first time
     tls_upstream: bool = False
     tls_client: bool = False
+    http2_upstream: bool = False
+
+    @property
+    def floor(self):
+        """Whose CPU the others' is a multiple of. nginx speaks no HTTP/2 to an upstream."""
+        return HAProxy if self.http2_upstream else Nginx
 
     @property
     def streams(self):
@@ -67,6 +74,8 @@ SCENARIOS = {s.name: s for s in (
              ("--concurrency", 64, "--bytes", 1024), 3, rate=True, tls_upstream=True),
     Scenario("tls-client", "1k with TLS to the client",
              ("--concurrency", 64, "--bytes", 1024), 3, rate=True, tls_client=True),
+    Scenario("http2-upstream", "1k with HTTP/2 over TLS to the upstream: an nginx before the mock, counted for nobody",
+             ("--concurrency", 64, "--bytes", 1024), 3, http2_upstream=True),
 )}
 SHORT = ("1k", "200k", "64-at-once", "64-2ms")
 
@@ -112,7 +121,9 @@ def machine():
         memory = int(meminfo.readline().split()[1]) / 2**20
     return {"cores": os.cpu_count(), "cpu": model, "memory": f"{memory:.0f} GiB",
             "kernel": platform.release(), "load": os.getloadavg()[0],
-            "nginx": first_line("nginx", "-v").split("/")[-1], "curl": first_line("curl", "--version").split(" (")[0],
+            "nginx": first_line("nginx", "-v").split("/")[-1],
+            "haproxy": first_line("haproxy", "-v").removeprefix("HAProxy version ").split("-")[0],
+            "curl": first_line("curl", "--version").split(" (")[0],
             "openssl": first_line("openssl", "version").split(" (")[0],
             "compiler": first_line(os.environ.get("CC") or "cc", "--version")}
 
@@ -126,14 +137,15 @@ class Bench:
         self.options, self.setting = options, setting
         self.load = Load(os.path.join(setting.scratch, "load"))
         self.running = []
-        self.kinds = [Nginx, Pointsman, *(PEERS[name] for name in options.peers)]
+        self.peers = [PEERS[name] for name in options.peers]
 
-    def start(self):
+    def start(self, scenario):
         """The mock and every server that the scenario can be asked of; and why the others are missing."""
         mock, servers, missing = self.run_process(Mock(self.setting)), [], {}
-        for kind in self.kinds:
+        upstream = self.run_process(HTTP2Upstream(self.setting, mock)) if scenario.http2_upstream else mock
+        for kind in [scenario.floor, Pointsman, *self.peers]:
             try:
-                servers.append(self.run_process(kind(self.setting, mock)))
+                servers.append(self.run_process(kind(self.setting, upstream)))
             except NotStarted as reason:
                 missing[kind.name] = str(reason)
         return mock, servers, missing
@@ -186,7 +198,7 @@ class Bench:
             for number in range(self.options.rounds):
                 if number == 0 or scenario.fresh:
                     self.stop()
-                    mock, servers, missing = self.start()
+                    mock, servers, missing = self.start(scenario)
                     idle = idle or {server.name: memory_kib(server.pid) for server in servers}
                     if not scenario.fresh:   # pools filled, caches warm, not counted
                         for server in servers:
@@ -198,7 +210,8 @@ class Bench:
             self.stop()
         for name, reason in missing.items():
             note(f"    {name} is missing: {reason}")
-        return {"what": scenario.what, "streams": scenario.streams, "rounds": rounds, "idle": idle, "missing": missing}
+        return {"what": scenario.what, "floor": scenario.floor.name, "streams": scenario.streams, "rounds": rounds,
+                "idle": idle, "missing": missing}
 
 
 def spread(values, digits=1):
@@ -230,8 +243,9 @@ def row(server, result):
     rounds = result["rounds"]
     reports = [r[server] for r in rounds]
     failures = sum(map(failed, reports))
-    clean = all("nginx" in r and not failed(r["nginx"]) for r in rounds)
-    ratios = [r[server]["cpu_us"] / r["nginx"]["cpu_us"] for r in rounds] if clean else []
+    floor = result["floor"]
+    clean = all(floor in r and not failed(r[floor]) for r in rounds)
+    ratios = [r[server]["cpu_us"] / r[floor]["cpu_us"] for r in rounds] if clean else []
     growth = [(report["memory_open"]["pss"] - result["idle"][server]["pss"]) / result["streams"]
               for report in reports if "memory_open" in report]
     return [server, spread([report["cpu_us"] for report in reports]),
@@ -242,14 +256,15 @@ def row(server, result):
             f"{reports[-1]['memory_after']['pss'] / 1024:.1f}"]
 
 
-HEADER = ["", "CPU µs/request", "× nginx", "requests/s", "added p50 µs", "added p99 µs", "idle MiB", "KiB/stream",
+HEADER = ["", "CPU µs/request", "× {floor}", "requests/s", "added p50 µs", "added p99 µs", "idle MiB", "KiB/stream",
           "after MiB"]
 
 
 def print_scenario(name, result):
     """One table, and what does not fit into its cells."""
     print(f"\n**{name}**: {result['what']}\n")
-    table = [HEADER, *(row(server, result) for server in result["idle"])]
+    table = [[cell.format(floor=result["floor"]) for cell in HEADER]]
+    table += [row(server, result) for server in result["idle"]]
     widths = [max(len(line[i]) for line in table) for i in range(len(HEADER))]
     for i, line in enumerate(table):
         print("| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |")
@@ -269,15 +284,15 @@ def print_scenario(name, result):
 
 
 def is_bad(result):
-    """Whether an answer failed, or one of the two that matter is missing."""
-    complete = {"nginx", "Pointsman"} <= set(result["idle"])
+    """Whether an answer failed, or one of the two that matter is missing; HAProxy need not be here."""
+    complete = {"nginx", "Pointsman"} <= {"nginx" if result["floor"] == HAProxy.name else "", *result["idle"]}
     return not complete or any(failed(r[server]) for r in result["rounds"] for server in r)
 
 
 def print_machine(facts, rounds):
     print(f"\n{rounds} rounds, minimum / median / maximum; memory is PSS. {facts['cores']} cores of {facts['cpu']}, "
-          f"{facts['memory']}, Linux {facts['kernel']}; nginx {facts['nginx']}, {facts['curl']}, {facts['openssl']}, "
-          f"{facts['compiler']}.")
+          f"{facts['memory']}, Linux {facts['kernel']}; nginx {facts['nginx']}, HAProxy {facts['haproxy']}, "
+          f"{facts['curl']}, {facts['openssl']}, {facts['compiler']}.")
     if facts["load"] > 0.5:
         print(f"The machine was busy when this began (load average {facts['load']:.1f}): not for quoting.")
 

@@ -17,7 +17,7 @@ class Peer(Server):
 
     def command(self):
         scenario = self.setting.scenario
-        if scenario.tls_upstream or scenario.tls_client:
+        if scenario.tls_upstream or scenario.tls_client or scenario.http2_upstream:
             raise NotStarted("measured without TLS only")
         self.launch(*self.invocation())
 

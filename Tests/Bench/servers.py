@@ -1,4 +1,4 @@
-"""The mock upstream and what stands before it: nginx as the floor, and Pointsman with everything on."""
+"""The mock upstream and what stands before it: nginx or HAProxy as the floor, and Pointsman with everything on."""
 
 import hashlib
 import http.client
@@ -36,6 +36,10 @@ class Server:
         self.key = "sk-bench"
         self.process = None
         self.log = os.path.join(setting.scratch, f"{self.name}.log")
+
+    @property
+    def url(self):
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def pid(self):
@@ -127,26 +131,18 @@ class Mock(Server):
         connection.close()
         return stats
 
-    @property
-    def url(self):
-        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
+class NginxProcess(Server):
+    """nginx with one server block, set up as one would for this work: a naive one would flatter everybody else."""
 
-class Nginx(Server):
-    """A reverse proxy as one would set it up for this work: a naive one would flatter everybody else."""
-
-    name = "nginx"
-
-    def command(self):
+    def serve(self, listen, location, tls):
         if not shutil.which("nginx"):
             raise NotStarted("nginx is not installed (Debian: nginx-light)")
-        folder = os.path.join(self.setting.scratch, "nginx")
+        folder = os.path.join(self.setting.scratch, self.name)
         os.makedirs(folder, exist_ok=True)
-        self.tls = self.setting.scenario.tls_client
-        listen = f"listen 127.0.0.1:{self.port} {'ssl ' if self.tls else ''}reuseport backlog=4096;"
         certificate = (f"ssl_certificate {self.setting.certificate};"
                        f" ssl_certificate_key {self.setting.certificate_key};"
-                       " ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:bench:1m;" if self.tls else "")
+                       " ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:bench:1m;" if tls else "")
         descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         user = "user root;" if os.geteuid() == 0 else ""
         with open(os.path.join(folder, "nginx.conf"), "w") as file:
@@ -160,8 +156,9 @@ http {{
   fastcgi_temp_path {folder}/1; uwsgi_temp_path {folder}/2; scgi_temp_path {folder}/3;
   upstream mock {{ server 127.0.0.1:{self.upstream.port}; keepalive 4096; keepalive_requests 100000000; }}
   server {{
-    {listen} {certificate}
+    listen 127.0.0.1:{self.port} {listen} reuseport backlog=4096; {certificate}
     location / {{
+      {location}
       proxy_pass {'https' if self.upstream.tls else 'http'}://mock; proxy_http_version 1.1;
       proxy_set_header Connection ""; proxy_set_header Host $host;
       proxy_buffering off; client_body_buffer_size 1m; proxy_read_timeout 300s;
@@ -170,6 +167,64 @@ http {{
 }}
 """)
         self.launch(["nginx", "-p", folder, "-c", os.path.join(folder, "nginx.conf")])
+
+
+class Nginx(NginxProcess):
+    """The floor."""
+
+    name = "nginx"
+
+    def command(self):
+        self.tls = self.setting.scenario.tls_client
+        self.serve("ssl" if self.tls else "", "", self.tls)
+
+
+class HTTP2Upstream(NginxProcess):
+    """nginx that gives the mock HTTP/2 over TLS; its CPU counts for nobody.
+
+    It refuses every other protocol, so an answer proves that its request came by HTTP/2.
+    """
+
+    name = "http2-upstream"
+
+    def command(self):
+        self.tls = True
+        self.serve("ssl http2", 'if ($server_protocol != "HTTP/2.0") { return 505; }', True)
+
+    def probe(self):
+        context = ssl._create_unverified_context()
+        context.set_alpn_protocols(["h2"])
+        with socket.create_connection(("127.0.0.1", self.port), 5) as plain, context.wrap_socket(plain) as secured:
+            assert secured.selected_alpn_protocol() == "h2", secured.selected_alpn_protocol()
+
+
+class HAProxy(Server):
+    """The floor where the upstream speaks HTTP/2, which nginx does not do on that side."""
+
+    name = "HAProxy"
+
+    def command(self):
+        if not shutil.which("haproxy"):
+            raise NotStarted("HAProxy is not installed (Debian: haproxy)")
+        config = os.path.join(self.setting.scratch, "haproxy.cfg")
+        with open(config, "w") as file:
+            file.write(f"""
+global
+  nbthread 2
+  maxconn 4096
+defaults
+  mode http
+  http-reuse always
+  timeout connect 5s
+  timeout client 300s
+  timeout server 300s
+frontend clients
+  bind 127.0.0.1:{self.port} backlog 4096
+  default_backend upstream
+backend upstream
+  server upstream 127.0.0.1:{self.upstream.port} ssl verify required ca-file {self.setting.certificate} alpn h2
+""")
+        self.launch(["haproxy", "-db", "-f", config])
 
 
 class Pointsman(Server):
@@ -198,6 +253,8 @@ class Pointsman(Server):
         lines = ["providers:"]
         for name in prices:
             lines += [f"  mock-{name}:", f"    base_url: {self.upstream.url}/v1", "    api_key: ${BENCH_UPSTREAM_KEY}"]
+            if self.setting.scenario.http2_upstream:
+                lines.append("    http: 2")
             if self.upstream.tls:
                 lines.append(f"    tls: {{ ca_file: {self.setting.certificate} }}")
         lines += ["models:", "  bench/mock:", "    endpoints:"]
