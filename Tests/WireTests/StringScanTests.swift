@@ -26,10 +26,12 @@ import Testing
   }
 
   static func check(_ bytes: [UInt8], from: Int) -> Bool {
-    var escaped: CInt = 0
-    let stop = bytes.withUnsafeBufferPointer { pm_string_stop($0.baseAddress, from, $0.count, &escaped) }
     let plain = plainStop(bytes, from: from)
-    return stop == plain.stop && (escaped != 0) == plain.escaped
+    return [pm_string_stop, pm_string_stop_anywhere].allSatisfy { walk in
+      var escaped: CInt = 0
+      let stop = bytes.withUnsafeBufferPointer { walk($0.baseAddress, from, $0.count, &escaped) }
+      return stop == plain.stop && (escaped != 0) == plain.escaped
+    }
   }
 
   @Test func `every length, start and kind of text stops where the plain walk does`() {
@@ -48,6 +50,19 @@ import Testing
           let bytes = (0..<length).map { _ in draw(64) == 0 ? rare[draw(rare.count)] : alphabet[draw(alphabet.count)] }
           if !Self.check(bytes, from: length == 0 ? 0 : draw(min(length, 70))) { wrong += 1 }
         }
+      }
+    }
+    #expect(wrong == 0)
+  }
+
+  @Test func `each of the 256 bytes behind a backslash, at every place of a block, is judged as the plain walk does`() {
+    var wrong = 0
+    for byte in UInt8.min...UInt8.max {
+      for place in 0..<64 {
+        var bytes = Array(repeating: UInt8(ascii: "a"), count: 130)
+        bytes[place] = 0x5c
+        bytes[place + 1] = byte
+        if !Self.check(bytes, from: 0) { wrong += 1 }
       }
     }
     #expect(wrong == 0)

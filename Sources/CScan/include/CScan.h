@@ -10,3 +10,6 @@
 /// `from` is at the start of a character. Sets `*escaped` when an escape was passed, and leaves it alone otherwise. Reads
 /// nothing outside `from..<count`.
 size_t pm_string_stop(const uint8_t *bytes, size_t from, size_t count, int *escaped);
+
+/// The same on any processor: `pm_string_stop` goes 32 bytes at a step where there is AVX2.
+size_t pm_string_stop_anywhere(const uint8_t *bytes, size_t from, size_t count, int *escaped);
