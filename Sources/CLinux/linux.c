@@ -175,6 +175,8 @@ const void *pm_find(const void *in, size_t count, const void *what, size_t what_
 void pm_keep_freed_memory(void) {
   mallopt(M_MMAP_THRESHOLD, 4 << 20);
   mallopt(M_TRIM_THRESHOLD, 32 << 20);
+  // A thread's heap, of 64 MiB at most, grows by a call of mprotect(2) for each few pages otherwise.
+  mallopt(M_TOP_PAD, 48 << 20);
 }
 
 int pm_thread_nice(int value) {

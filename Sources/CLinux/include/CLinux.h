@@ -48,7 +48,8 @@ uint64_t pm_monotonic_ns(void);
 uint64_t pm_wall_ns(void);
 const void *pm_find(const void *in, size_t count, const void *what, size_t what_count);
 /// Sets glibc's allocator to keep freed memory up to 32 MiB per arena and to map only pieces above 4 MiB: a request body
-/// of 200 KB would otherwise be mapped, faulted in page by page and unmapped each time.
+/// of 200 KB would otherwise be mapped, faulted in page by page and unmapped each time. Address space for an arena's growth
+/// is made usable 48 MiB at a time; it takes no memory before it is touched.
 void pm_keep_freed_memory(void);
 /// Sets the nice value of the calling thread alone.
 int pm_thread_nice(int value);
