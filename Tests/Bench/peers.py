@@ -33,7 +33,9 @@ class LiteLLM(Peer):
                 file.write(f"  - model_name: mock\n    litellm_params:\n      model: openai/mock\n"
                            f"      api_base: {self.upstream.url}/v1\n      api_key: sk-upstream\n")
         return ([os.path.join(self.folder, "bin", "litellm"), "--config", config, "--host", "127.0.0.1", "--port",
-                 str(self.port), "--num_workers", "2", "--telemetry", "False"],
+                 str(self.port), "--num_workers", "2", "--telemetry", "False",
+                 # A worker that is still importing after 5 s is replaced, for ever, on a slow machine.
+                 "--timeout_worker_healthcheck", "120"],
                 # Without a key it starts only when told so; offline it must not fetch its price list.
                 {"LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true", "LITELLM_LOCAL_MODEL_COST_MAP": "True"})
 
