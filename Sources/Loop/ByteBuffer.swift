@@ -24,8 +24,11 @@ public struct ByteBuffer: ~Copyable {
   public var room: Int { capacity - end }
 
   /// Room for at least `count` more bytes behind the end, moving what is held if it must.
-  public mutating func reserve(_ count: Int) {
-    if capacity - end >= count { return }
+  @inline(__always) public mutating func reserve(_ count: Int) {
+    if capacity - end < count { makeRoom(count) }
+  }
+
+  @inline(never) private mutating func makeRoom(_ count: Int) {
     let held = self.count
     if let base, capacity - held >= count, start >= capacity / 4 {
       // A quarter or more is free at the front, so what is moved was paid for by what was consumed.
@@ -67,7 +70,8 @@ public struct ByteBuffer: ~Copyable {
     append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }
 
-  public mutating func append(_ text: String) {
+  // A literal is taken for a StaticString: its bytes are where they are, a String's have to be asked for.
+  @_disfavoredOverload public mutating func append(_ text: String) {
     var text = text
     text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
   }
