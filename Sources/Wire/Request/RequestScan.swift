@@ -37,6 +37,22 @@ public struct RequestScan: Sendable, Equatable {
   public internal(set) var maxOutputTokens: Int?
   /// Whether `tools` is an array that is not empty.
   public internal(set) var hasTools = false
+  /// The parameters that the client sent.
+  public internal(set) var parameters: ParameterSet = []
+  /// What the messages hold beside text.
+  public internal(set) var modalities: InputModalities = []
+  /// Images, sounds and files in the messages, and how many bytes of the body they take as base64 text.
+  public internal(set) var mediaCount = 0
+  public internal(set) var mediaBytes = 0
+  /// Whether the history holds reasoning that only its maker accepts back: a `signature`, a `thought_signature`, or
+  /// `reasoning_details` of type `reasoning.encrypted`.
+  public internal(set) var hasReasoningSignatures = false
+  /// Whether any message or tool carries `cache_control` or `prompt_cache_breakpoint`.
+  public internal(set) var hasCacheMarkers = false
+  /// `nil` for a request without messages.
+  public internal(set) var conversation: ConversationHash?
+  /// What the body asks of the choice; `nil` when it asks nothing, which is the usual case.
+  public internal(set) var controls: RequestControls?
   /// The offset behind the body's opening brace.
   public let afterBrace: Int
   public let bodyLength: Int
