@@ -11,6 +11,8 @@ public struct Question: Sendable {
   public var fallbackRoutes: [Int] = []
   /// What the client asked of the choice, over what its preset asks; `nil` when nothing.
   public var controls: RequestControls?
+  /// The suffix of the model's name.
+  public var variant: ModelVariant?
   /// Prompt tokens, estimated; and by which share the truth may differ.
   public var promptTokens: Int64 = 0
   public var promptSpread = 0.3
@@ -29,10 +31,24 @@ public struct Question: Sendable {
   public var unixSeconds: Int64 = 0
   /// What endpoints hold of this conversation; empty when it is new.
   public var held: [HeldPrefix] = []
+  /// How many further turns of this conversation are to be expected: what is paid now for a cache is used by them.
+  public var furtherTurns = 0.0
   /// The history holds reasoning that only its maker accepts.
   public var hasReasoningSignatures = false
 
   public init(route: Int) {
     self.route = route
   }
+}
+
+/// A suffix of a model's name that changes the choice (OpenRouter's dynamic variants, and `:free`).
+public enum ModelVariant: String, Sendable, CaseIterable {
+  /// By throughput; priority endpoints too.
+  case nitro
+  /// By price; flex endpoints too.
+  case floor
+  /// Endpoints that cost nothing.
+  case free
+  /// By the quality of tool calls.
+  case exacto
 }

@@ -1,36 +1,351 @@
 import Catalog
+import Wire
 
 /// The decision: which endpoints a completion tries, and in which order. Pure; clock and randomness are passed in.
-public enum Selection {
-  /// - Parameters:
-  ///   - now: monotonic nanoseconds.
-  /// - Returns: every candidate of the route once; empty when the route has none.
-  public static func plan(
-    for route: Int, in table: RouteTable, health: EndpointHealth, now: UInt64, using random: inout FastRandom
-  ) -> AttemptPlan {
-    var ranking: [Ranked] = []
-    ranking.reserveCapacity(table.routes[route].candidates.count)
-    switch table.routes[route].policy {
-    case .default:
-      for (index, tier) in table.routes[route].tiers.enumerated() {
-        DefaultPolicy.rank(tier, firstGroup: 6 * index, in: table, health, now: now, &random, into: &ranking)
+public struct Selection {
+  let candidates: CandidateTable
+  let knowledge: Knowledge
+  let health: EndpointHealth
+  /// Monotonic nanoseconds.
+  let now: UInt64
+
+  public init(_ candidates: CandidateTable, _ knowledge: Knowledge, _ health: EndpointHealth, now: UInt64) {
+    self.candidates = candidates
+    self.knowledge = knowledge
+    self.health = health
+    self.now = now
+  }
+
+  /// A candidate counts as idle, so that it may be explored, when nothing was heard of it for this long.
+  public static let idleAfter: UInt64 = 300_000_000_000
+  /// An idle endpoint is explored only when it may cost at most this many times what the first pick would.
+  static let explorationPriceLimit = 3.0
+  /// A conversation moves only to an endpoint that is expected to be cheaper by more than this share.
+  static let hysteresis = 0.05
+
+  /// What to try, and in which order.
+  public func decide(_ question: Question, using random: inout FastRandom) -> Decision {
+    var work = Work(question, self)
+    return work.decide(using: &random)
+  }
+
+  /// The same decision, and why: by the same code, with the candidates written down as it goes.
+  public func explain(_ question: Question, using random: inout FastRandom) -> Explanation {
+    var work = Work(question, self)
+    work.rejected = []
+    let decision = work.decide(using: &random)
+    return Explanation(work, decision)
+  }
+}
+
+extension Selection {
+  /// One decision being made.
+  struct Work {
+    let question: Question
+    let selection: Selection
+    let route: Route
+    let plan: RoutePlan
+    let policy: Policy
+    private(set) var scored: [ScoredCandidate] = []
+    /// What was turned away, when somebody wants to know.
+    var rejected: [(place: Int, reason: Rejection)]?
+    private var rejections = 0
+    private var fullOnes = 0
+    private(set) var order: [Ranked] = []
+    private(set) var explored: Int?
+    private(set) var held: Int?
+    private(set) var pinned: Int?
+
+    init(_ question: Question, _ selection: Selection) {
+      self.question = question
+      self.selection = selection
+      let route = selection.candidates.table.routes[question.route]
+      self.route = route
+      if let rule = question.rule, route.rules.indices.contains(rule) {
+        plan = route.rules[rule].plan
+      } else {
+        plan = route.plan
       }
-    case .order(let places):
-      for (index, place) in places.enumerated() {
-        ranking.append(
-          Ranked(group: health.isStable(place, now: now) ? 0 : 1, arrival: Double(index), place: place))
-      }
-    case .weighted(let weights):
-      for (index, place) in table.routes[route].candidates.enumerated() {
-        let group = health.isStable(place, now: now) ? 0 : 2
-        let weight = index < weights.count ? weights[index] : 0
-        // Weight 0 is only a fallback: behind the others, in the order of the file.
-        ranking.append(
-          weight > 0
-            ? Ranked(group: group, arrival: arrival(weight: weight, &random), place: place)
-            : Ranked(group: group + 1, arrival: Double(index), place: place))
+      if let sort = question.controls?.sort ?? question.variant?.sort {
+        policy = Policy(sort)
+      } else {
+        policy = Policy(plan.policy)
       }
     }
-    return AttemptPlan(endpoints: ranking.ordered())
+
+    /// A request that names an order is served in it; chance and conversations do not come into it.
+    private var namedOrder: [String] { question.controls?.order ?? [] }
+
+    mutating func decide(using random: inout FastRandom) -> Decision {
+      collect(using: &random)
+      policy.score(&scored)
+      rank(using: &random)
+      pinOrHold()
+      if pinned == nil, held == nil { explore(using: &random) }
+      var places = order.map { scored[$0.index].place }
+      dropFallbacks(&places)
+      return Decision(
+        plan: AttemptPlan(endpoints: places), explored: explored != nil, isPinned: pinned != nil, isHeld: held != nil,
+        mustStripSignatures: question.hasReasoningSignatures && pinned == nil && makerIsKnown,
+        rejections: rejections, isFull: scored.isEmpty && fullOnes > 0)
+    }
+
+    // MARK: - Filters
+
+    private mutating func collect(using random: inout FastRandom) {
+      let table = selection.candidates.table
+      scored.reserveCapacity(plan.candidates.count)
+      var tiers: Set<ServiceTier> = []
+      let routes = question.fallbackRoutes.filter(table.routes.indices.contains)
+      for place in plan.candidates { tiers.insert(selection.candidates.facts[place].tier) }
+      for route in routes {
+        for place in table.routes[route].candidates { tiers.insert(selection.candidates.facts[place].tier) }
+      }
+      let filters = CandidateFilter.all(for: question, limits: plan.limits, tiers: tiers)
+      let draw = Double(random.next() >> 11) * 0x1p-53
+      var tier = 0
+      var position = 0
+      for places in plan.tiers {
+        for place in places {
+          consider(place, tier: tier, position: position, filters, draw)
+          position += 1
+        }
+        tier += 1
+      }
+      if routes.isEmpty { return }
+      // The same endpoint may serve several of the models that are named: it is tried once.
+      var seen = Set(plan.candidates)
+      for route in routes {
+        for places in table.routes[route].tiers {
+          for place in places where seen.insert(place).inserted {
+            consider(place, tier: tier, position: position, filters, draw)
+            position += 1
+          }
+          tier += 1
+        }
+      }
+    }
+
+    @inline(__always)
+    private mutating func consider(
+      _ place: Int, tier: Int, position: Int, _ filters: [CandidateFilter], _ draw: Double
+    ) {
+      let facts = selection.candidates.facts[place]
+      let running = selection.health.running(place)
+      for filter in filters {
+        if let rejection = filter.rejection(of: facts, at: place, in: selection.candidates, running: running) {
+          rejections += 1
+          if rejection.isTemporary { fullOnes += 1 }
+          rejected?.append((place, rejection))
+          return
+        }
+      }
+      let known = selection.knowledge.endpoints
+      let estimate = known.indices.contains(place) ? known[place] : EndpointEstimate()
+      let price = selection.candidates.price(
+        at: place, promptTokens: question.promptTokens, minuteOfDay: question.minuteOfDay)
+      let holding = question.held.first { $0.endpoint == facts.key }
+      scored.append(
+        ScoredCandidate(
+          place: place, tier: tier, position: position, price: price, hasPrice: facts.hasPrice,
+          cost: ExpectedCost(question, facts, price, estimate, held: holding), estimate: estimate,
+          quality: quality(of: facts, place), running: running, concurrency: facts.concurrency,
+          isHolder: holding?.isHolder ?? false, setbacks: setbacks(of: facts, place, estimate, draw)))
+    }
+
+    /// The declared score, lowered by what was seen of its tool calls.
+    private func quality(of facts: CandidateFacts, _ place: Int) -> Double? {
+      let reports = selection.knowledge.reports
+      guard reports.indices.contains(place), let errors = reports[place].toolErrors, errors.of >= 20 else {
+        return facts.quality
+      }
+      return (facts.quality ?? 1) * (1 - errors.rate)
+    }
+
+    private func setbacks(
+      of facts: CandidateFacts, _ place: Int, _ estimate: EndpointEstimate, _ draw: Double
+    ) -> Setbacks {
+      var setbacks: Setbacks = []
+      let health = selection.health
+      let now = selection.now
+      if !health.isStable(place, now: now) || draw >= health.returnShare(place, now: now) {
+        setbacks.insert(.unstable)
+      }
+      if health.isLimited(place, now: now) { setbacks.insert(.limited) }
+      if estimate.isLagging { setbacks.insert(.lagging) }
+      if question.unixSeconds > facts.priceStaleAt { setbacks.insert(.stalePrice) }
+      if let controls = question.controls, !isPreferred(controls, place, estimate) { setbacks.insert(.notPreferred) }
+      return setbacks
+    }
+
+    /// The soft cutoffs of the request, by what was seen; without enough samples by what is expected.
+    private func isPreferred(_ controls: RequestControls, _ place: Int, _ estimate: EndpointEstimate) -> Bool {
+      guard controls.preferredMinThroughput != nil || controls.preferredMaxLatency != nil else { return true }
+      let reports = selection.knowledge.reports
+      let seen = reports.indices.contains(place) ? reports[place].lastFiveMinutes : nil
+      func all(
+        _ bounds: RequestControls.PercentileBounds?, _ percentiles: Percentiles?, _ expected: Double,
+        _ holds: (Double, Double) -> Bool
+      ) -> Bool {
+        guard let bounds else { return true }
+        let pairs = [
+          (bounds.p50, percentiles?.p50), (bounds.p75, percentiles?.p75), (bounds.p90, percentiles?.p90),
+          (bounds.p99, percentiles?.p99),
+        ]
+        return pairs.allSatisfy { bound, value in bound.map { holds(value ?? expected, $0) } ?? true }
+      }
+      return all(controls.preferredMinThroughput, seen?.throughput, estimate.throughput, >=)
+        && all(controls.preferredMaxLatency, seen?.firstToken, estimate.firstToken, <=)
+    }
+
+    // MARK: - Order
+
+    private mutating func rank(using random: inout FastRandom) {
+      order.reserveCapacity(scored.count)
+      let isOneOrder = question.controls?.sortsAcrossModels == true
+      let named = namedOrder
+      for index in scored.indices {
+        var group = (isOneOrder ? 0 : scored[index].tier) << 16 | Int(scored[index].setbacks.rawValue) << 8
+        if policy.isRandom {
+          let weight = scored[index].weight
+          switch weight {
+          case .infinity: scored[index].rank = arrival(weight: 1, &random)
+          case 0:
+            // Only a fallback: behind the others, in the order of the file.
+            group |= 3
+            scored[index].rank = Double(scored[index].position)
+          default:
+            group |= scored[index].score.terms.0.isInfinite ? 2 : 1
+            scored[index].rank = arrival(weight: weight, &random)
+          }
+        } else {
+          let total = scored[index].score.total
+          scored[index].rank = total.isNaN ? .infinity : total
+        }
+        if !named.isEmpty {
+          // The named ones in their order before everything else, whatever stands against them.
+          if let position = named.firstIndex(where: { selection.candidates.matches([$0], scored[index].place) }) {
+            group = position - named.count
+          }
+        }
+        order.append(Ranked(group: group, rank: scored[index].rank, tie: tie(index, &random), index: index))
+      }
+      order.sort { $0.precedes($1) }
+    }
+
+    /// Equals come in the order of the file, except that the work is spread among equally busy ones.
+    private func tie(_ index: Int, _ random: inout FastRandom) -> UInt64 {
+      if case .leastBusy = policy { return random.next() }
+      return UInt64(index)
+    }
+
+    private var makerIsKnown: Bool { question.held.contains { $0.madeSignatures } }
+
+    /// A conversation goes back to the endpoint that alone accepts its reasoning; else it stays where its cache is while
+    /// that is cheaper.
+    private mutating func pinOrHold() {
+      guard !question.held.isEmpty, namedOrder.isEmpty, let first = order.first else { return }
+      let facts = selection.candidates.facts
+      if question.hasReasoningSignatures,
+        let maker = question.held.first(where: { $0.madeSignatures }),
+        let position = order.firstIndex(where: { facts[scored[$0.index].place].key == maker.endpoint })
+      {
+        pinned = order[position].index
+        return move(position, to: 0)
+      }
+      guard plan.limits.holdsConversations, question.controls?.sort == nil, question.variant?.sort == nil,
+        let position = order.firstIndex(where: { scored[$0.index].isHolder })
+      else { return }
+      let holder = scored[order[position].index]
+      let best = scored[first.index]
+      // It must be in as good a standing as the first pick.
+      guard holder.tier <= best.tier, holder.setbacks.isSubset(of: best.setbacks) else { return }
+      if case .written = policy { return }
+      let isCheaper =
+        holder.hasPrice && best.hasPrice
+        ? holder.cost.total <= best.cost.total * (1 + Selection.hysteresis) : !best.hasPrice
+      guard isCheaper, holder.cost.cachedTokens > 0 || question.controls?.sessionID != nil else { return }
+      held = order[position].index
+      move(position, to: 0)
+    }
+
+    /// Now and then the first pick is an endpoint that nothing was heard of lately, so that what is known stays true.
+    private mutating func explore(using random: inout FastRandom) {
+      let share = plan.limits.exploration
+      guard share > 0, order.count > 1, namedOrder.isEmpty, question.controls?.sort == nil else { return }
+      guard Double(random.next() >> 11) * 0x1p-53 < share, let first = order.first else { return }
+      let best = scored[first.index]
+      var idle: Int?
+      var oldest = UInt64.max
+      for (position, ranked) in order.enumerated() {
+        let candidate = scored[ranked.index]
+        guard candidate.tier == best.tier, candidate.setbacks.isEmpty else { continue }
+        guard candidate.estimate.lastHeard == 0 || selection.now > candidate.estimate.lastHeard &+ Selection.idleAfter
+        else { continue }
+        guard !best.hasPrice || candidate.hasPrice,
+          candidate.cost.now <= best.cost.now * Selection.explorationPriceLimit || best.cost.now <= 0
+        else { continue }
+        if candidate.estimate.lastHeard < oldest {
+          oldest = candidate.estimate.lastHeard
+          idle = position
+        }
+      }
+      guard let idle, idle > 0 else { return }
+      explored = order[idle].index
+      move(idle, to: 0)
+    }
+
+    private mutating func move(_ position: Int, to front: Int) {
+      let ranked = order.remove(at: position)
+      order.insert(ranked, at: front)
+    }
+
+    /// `allow_fallbacks: false`: the named ones alone, or the first pick alone.
+    private mutating func dropFallbacks(_ places: inout [Int]) {
+      let source: Rejection.Source
+      if plan.limits.controls.allowFallbacks == false {
+        source = .route
+      } else if question.controls?.allowFallbacks == false {
+        source = .request
+      } else {
+        return
+      }
+      let kept = namedOrder.isEmpty ? 1 : order.prefix { $0.group < 0 }.count
+      guard places.count > kept else { return }
+      for place in places[kept...] { rejected?.append((place, .noFallbacks(source))) }
+      rejections += places.count - kept
+      places.removeSubrange(kept...)
+      order.removeSubrange(kept...)
+    }
+  }
+
+  /// A candidate on its way to its place in the order.
+  struct Ranked {
+    /// Groups follow one another, the lowest first.
+    var group: Int
+    /// Within a group the least comes first.
+    var rank: Double
+    var tie: UInt64
+    /// The place in `Work.scored`.
+    var index: Int
+
+    @inline(__always)
+    func precedes(_ other: Ranked) -> Bool {
+      if group != other.group { return group < other.group }
+      if rank != other.rank { return rank < other.rank }
+      return tie < other.tie
+    }
+  }
+}
+
+extension ModelVariant {
+  /// By what the suffix sorts; `nil` for one that only filters.
+  var sort: RequestControls.SortKey? {
+    switch self {
+    case .nitro: .throughput
+    case .floor: .price
+    case .exacto: .exacto
+    case .free: nil
+    }
   }
 }

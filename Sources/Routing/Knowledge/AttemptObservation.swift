@@ -30,6 +30,8 @@ public struct AttemptObservation: Sendable {
   public var usage = TokenUsage()
   /// Bytes of the prompt without media, when there is none of it (else 0): what tokens are estimated from.
   public var promptBytes = 0
+  /// The request goes on a conversation that the index knew.
+  public var isContinuation = false
   /// Prompt tokens that the index expected to be in the endpoint's cache.
   public var expectedCached: Int64 = 0
   /// The client asked for tools, or for JSON, and what became of it; `nil` when it asked for neither.

@@ -83,6 +83,8 @@ public struct RouteEstimate: Sendable, Equatable {
   public var spread = 0.3
   /// Output tokens of an answer, on average.
   public var outputTokens = 300.0
+  /// Which share of the requests go on a conversation that was seen before; 0 to 1.
+  public var continuation = 0.0
   /// How many answers are in this.
   public var samples = 0
 

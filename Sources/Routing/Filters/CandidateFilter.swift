@@ -1,0 +1,66 @@
+import Catalog
+import Wire
+
+/// One reason why endpoints may not serve a request. A filter exists only when the request or its route gives it
+/// something to look at, so that what nobody asks for costs nothing.
+enum CandidateFilter {
+  case tier(TierFilter)
+  case parameters(ParameterFilter)
+  case modalities(ModalityFilter)
+  case length(LengthFilter)
+  case capacity(CapacityFilter)
+  case free(FreeFilter)
+  case quantization(QuantizationFilter)
+  case dataPolicy(DataPolicyFilter)
+  case distillation(DistillationFilter)
+  case quality(QualityFilter)
+  case maxPrice(MaxPriceFilter)
+  case region(RegionFilter)
+  case allowed(AllowedFilter)
+
+  /// The filters for a request, the cheap ones in front.
+  ///
+  /// - Parameters:
+  ///   - tiers: the classes of service that its candidates sell.
+  static func all(for question: Question, limits: RouteLimits, tiers: Set<ServiceTier>) -> [CandidateFilter] {
+    var filters: [CandidateFilter] = [.length(LengthFilter(question)), .capacity(CapacityFilter())]
+    func add<Filter>(_ filter: Filter?, _ make: (Filter) -> CandidateFilter) {
+      if let filter { filters.append(make(filter)) }
+    }
+    add(TierFilter(question, tiers)) { .tier($0) }
+    add(ParameterFilter(question, limits)) { .parameters($0) }
+    add(ModalityFilter(question)) { .modalities($0) }
+    add(FreeFilter(question)) { .free($0) }
+    for (controls, source) in [(limits.controls, Rejection.Source.route), (question.controls, .request)] {
+      guard let controls, !controls.isEmpty else { continue }
+      add(QuantizationFilter(controls, source)) { .quantization($0) }
+      add(DataPolicyFilter(controls, source)) { .dataPolicy($0) }
+      add(DistillationFilter(controls, source)) { .distillation($0) }
+      add(MaxPriceFilter(controls, source, question)) { .maxPrice($0) }
+      add(AllowedFilter(controls, source)) { .allowed($0) }
+    }
+    add(QualityFilter(limits)) { .quality($0) }
+    add(RegionFilter(limits)) { .region($0) }
+    return filters
+  }
+
+  /// Why the endpoint may not serve; `nil` when this filter lets it through.
+  @inline(__always)
+  func rejection(of facts: CandidateFacts, at place: Int, in candidates: CandidateTable, running: Int) -> Rejection? {
+    switch self {
+    case .length(let filter): filter.rejection(of: facts)
+    case .capacity(let filter): filter.rejection(of: facts, running: running)
+    case .tier(let filter): filter.rejection(of: facts, at: place, in: candidates)
+    case .parameters(let filter): filter.rejection(of: facts)
+    case .modalities(let filter): filter.rejection(of: facts)
+    case .free(let filter): filter.rejection(of: facts)
+    case .quantization(let filter): filter.rejection(of: facts)
+    case .dataPolicy(let filter): filter.rejection(of: facts)
+    case .distillation(let filter): filter.rejection(of: facts)
+    case .quality(let filter): filter.rejection(of: facts)
+    case .maxPrice(let filter): filter.rejection(of: facts, at: place, in: candidates)
+    case .region(let filter): filter.rejection(at: place, in: candidates)
+    case .allowed(let filter): filter.rejection(at: place, in: candidates)
+    }
+  }
+}
