@@ -5,8 +5,8 @@ public struct CompileInputs: Sendable {
   /// The text of a secret's file; white space at its ends is dropped. What it throws is not shown, as it may hold more
   /// than a name.
   public var readSecret: @Sendable (_ path: String) throws -> String
-  /// For each provider that was asked for its models: their ids.
-  public var discovered: [String: [String]]
+  /// For each provider that was asked for its models: what it listed.
+  public var discovered: [String: [DiscoveredModel]]
   /// Where the built-in simulated providers listen, `http://127.0.0.1:PORT`; each is found under `/NAME/v1` there.
   /// `nil` for a table that is only looked at: its simulated providers have port 1, where nothing listens.
   public var simulatorBaseURL: String?
@@ -19,7 +19,7 @@ public struct CompileInputs: Sendable {
   public init(
     environment: [String: String] = [:],
     readSecret: @escaping @Sendable (_ path: String) throws -> String = { _ in throw SecretsAreNotRead() },
-    discovered: [String: [String]] = [:], simulatorBaseURL: String? = nil, unreachableOptional: Set<String> = [],
+    discovered: [String: [DiscoveredModel]] = [:], simulatorBaseURL: String? = nil, unreachableOptional: Set<String> = [],
     tryTLS: @escaping @Sendable (Listeners.TLSFiles) -> Listeners.TLSFileMistake? = { _ in nil }
   ) {
     self.environment = environment

@@ -14,9 +14,10 @@ extension RouteTableCompiler {
       }
       routes.append(
         Route(
-          index: routes.count, name: entry.name.value, isImplied: false, models: places, tiers: tiers,
-          candidates: candidates, policy: policy(of: entry, plans, candidates), onClientLeave: entry.onClientLeave,
-          timeouts: entry.timeouts))
+          index: routes.count, name: entry.name.value, isImplied: false,
+          plan: RoutePlan(
+            models: places, tiers: tiers, candidates: candidates, policy: policy(of: entry, plans, candidates),
+            limits: RouteLimits()), rules: [], onClientLeave: entry.onClientLeave, timeouts: entry.timeouts))
     }
   }
 
@@ -27,8 +28,10 @@ extension RouteTableCompiler {
       let (places, tiers, _) = tiers(of: [plan])
       routes.append(
         Route(
-          index: routes.count, name: plan.name, isImplied: true, models: places, tiers: tiers,
-          candidates: tiers.flatMap { $0 }, policy: .default, onClientLeave: .cancel, timeouts: TimeoutChanges()))
+          index: routes.count, name: plan.name, isImplied: true,
+          plan: RoutePlan(
+            models: places, tiers: tiers, candidates: tiers.flatMap { $0 }, policy: .default, limits: RouteLimits()),
+          rules: [], onClientLeave: .cancel, timeouts: TimeoutChanges()))
     }
   }
 

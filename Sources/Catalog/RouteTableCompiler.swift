@@ -65,7 +65,7 @@ struct RouteTableCompiler {
     }
     return RouteTable(
       revision: revision, providers: providers, models: models, endpoints: endpoints, routes: routes, keys: keys,
-      listeners: file.listeners)
+      presets: [], listeners: file.listeners)
   }
 
   private var revision: UInt64 {
@@ -174,7 +174,8 @@ struct RouteTableCompiler {
         let message = "discovered models of \(Wording.quoted(entry.name.value)) have no price: their cost stays unknown"
         mistakes.warning(entry.name.mark, message + "; write price: { input: 0, output: 0 } if they cost nothing")
       }
-      for id in ids.prefix(10_000) where Self.isFit(id) {
+      for model in ids.prefix(10_000) where Self.isFit(model.id) {
+        let id = model.id
         let name = "\(entry.name.value)/\(id)"
         guard modelPlaces[name] == nil else { continue }
         let endpoint = add(entry: place, model: name, upstream: id, price: entry.price, context: nil, maxOutput: nil)
@@ -198,8 +199,9 @@ struct RouteTableCompiler {
     let index = endpoints.count
     endpoints.append(
       Endpoint(
-        index: index, id: id, provider: provider, model: models.count, upstreamModel: upstream,
-        upstreamModelJSON: JSONText.string(upstream), price: price, context: context, maxOutput: maxOutput))
+        index: index, id: id, key: FNV1a.hash(id), provider: provider, model: models.count, upstreamModel: upstream,
+        upstreamModelJSON: JSONText.string(upstream), price: price, context: context, maxOutput: maxOutput,
+        traits: EndpointTraits()))
     return PlannedEndpoint(id: id, entry: entry, index: index)
   }
 
@@ -212,7 +214,7 @@ struct RouteTableCompiler {
       models.append(
         Model(
           index: models.count, name: plan.name, nameJSON: JSONText.string(plan.name), endpoints: usable,
-          created: created))
+          created: created, isDistillable: nil, quality: nil))
     }
     modelPlaces[plan.name] = plannedModels.count
     plannedModels.append(plan)
