@@ -21,7 +21,8 @@ final class DataLoop: RoundDriver, TimerTarget {
   var port: Int { server.port }
 
   init(
-    configuration: DataPlane.Configuration, index: Int, mailbox: Mailbox<DataPlane.Message>, counters: LoopCounters
+    configuration: DataPlane.Configuration, index: Int, mailbox: Mailbox<DataPlane.Message>, counters: LoopCounters,
+    _ observations: ObservationOutbox
   ) throws {
     self.counters = counters
     let loop = EventLoop(poller: try EpollPoller())
@@ -34,7 +35,8 @@ final class DataLoop: RoundDriver, TimerTarget {
     gateway = Gateway(counters: counters, address: configuration.host, table: snapshot.table)
     var system = SystemRandomNumberGenerator()
     relay = Relay(
-      loop: loop, upstream: upstream, sink: journal, presenter: gateway, snapshot: snapshot, seed: system.next())
+      loop: loop, upstream: upstream, sink: journal, presenter: gateway, snapshot: snapshot,
+      observations: observations, seed: system.next())
     gateway.relay = relay
     server = try Server(
       loop: loop, host: configuration.host, port: configuration.port, handler: gateway, tls: configuration.tls,
@@ -56,6 +58,8 @@ final class DataLoop: RoundDriver, TimerTarget {
       relay.adopt(snapshot)
       gateway.adopt(snapshot.table)
       server.tls = tls
+    case .know(let knowledge, let table):
+      relay.adopt(knowledge, of: table)
     case .drain:
       isDraining = true
       gateway.isReady = false
@@ -83,6 +87,7 @@ final class DataLoop: RoundDriver, TimerTarget {
     }
     let settled = flushJournal()
     let isHeld = server.flush()
+    relay.sendObservations()
     if !settled || isHeld { loop.arm(retryTimer, at: loop.now &+ 50_000_000) }
     count()
     if isDraining, relay.completionCount == 0, isStopping || server.connectionCount == 0 { loop.stop() }

@@ -3,6 +3,7 @@ import HTTP
 import Loop
 import Metering
 import Relay
+import Routing
 import Telemetry
 import Wire
 
@@ -12,15 +13,15 @@ final class Gateway: RequestHandler, ErrorPresenter {
   /// A request that is being read. Belongs to one loop.
   private final class Incoming: Exchange {
     var scanner: RequestScanner
-    let kind: RequestKind
-    let key: String
+    let source: RequestSource
     let hop: Int
+    let showsChoice: Bool
 
-    init(kind: RequestKind, key: String, hop: Int) {
+    init(kind: RequestKind, source: RequestSource, hop: Int, showsChoice: Bool) {
       scanner = RequestScanner(kind: kind)
-      self.kind = kind
-      self.key = key
+      self.source = source
       self.hop = hop
+      self.showsChoice = showsChoice
     }
 
     func clientLeft() {}
@@ -80,15 +81,15 @@ final class Gateway: RequestHandler, ErrorPresenter {
     } catch {
       return refuse(connection, ErrorResponse(error))
     }
-    guard let route = relay.snapshot.table.route(named: request.modelName.span) else {
-      return refuse(
-        connection,
-        ErrorResponse(
-          404, "model_not_found", "not_found",
-          "there is no route or model of that name here; GET /v1/models lists those there are", param: "model"))
+    let asked: AskedQuestion
+    do throws(UnknownName) {
+      asked = try relay.ask(request, from: incoming.source)
+    } catch {
+      return refuse(connection, ErrorResponse(error))
     }
     relay.begin(
-      on: connection, request: request, kind: incoming.kind, route: route, key: incoming.key, hop: incoming.hop)
+      on: connection, request: request, asked: asked, key: incoming.source.key, hop: incoming.hop,
+      showsChoice: incoming.showsChoice)
   }
 
   func refused(_ connection: Connection, _ refusal: FramingRefusal) {
@@ -142,9 +143,9 @@ final class Gateway: RequestHandler, ErrorPresenter {
         405, "method_not_allowed", "invalid_request", "send this request as POST with a JSON body",
         fields: "Allow: POST, OPTIONS\r\n")
     }
-    let key: String
+    var source = RequestSource()
     switch authentication.check(head, bytes, relay.snapshot.table) {
-    case .known(let name): key = name
+    case .known(let name): source.key = name
     case .missing:
       return ErrorResponse(
         401, "missing_api_key", "authentication",
@@ -163,7 +164,14 @@ final class Gateway: RequestHandler, ErrorPresenter {
       return ErrorResponse(
         415, "unsupported_content_encoding", "invalid_request", "send the body uncompressed, without Content-Encoding")
     }
-    connection.exchange = Incoming(kind: kind, key: key, hop: hop(connection, bytes))
+    do throws(RequestError) {
+      try source.read(head, bytes, wanted: relay.snapshot.table.ruleHeaders)
+    } catch {
+      return ErrorResponse(error)
+    }
+    connection.exchange = Incoming(
+      kind: kind, source: source, hop: hop(connection, bytes),
+      showsChoice: head.value("x-openrouter-metadata", in: bytes).map { bytes.matches($0, "enabled") } ?? false)
     if !head.hasBody {
       return ErrorResponse(400, "missing_body", "invalid_request", "the request has no body; send a JSON object")
     }

@@ -28,6 +28,7 @@ extension Attempt {
       return fail(.errorEvent, said.message ?? "it sent an error event")
     }
     tally.note(scan, data)
+    if scan.hasSignature { madeSignatures = true }
     if sawDone {
       if scan.usage != nil { tally.flags.insert(.usageLate) }
       return
@@ -117,8 +118,8 @@ extension Attempt {
 
   /// The cost so far in USD as a JSON number; `nil` when it is not known.
   var costLiteral: [UInt8]? {
-    guard let price = completion.table.endpoints[place].price, let usage = tally.usage,
-      let cost = Cost.nanoUSD(usage, price: price)
+    guard let usage = tally.usage, let price = completion.price(at: place, promptTokens: usage.input),
+      let cost = Cost.nanoUSD(usage, price: price, fixed: fixedCost)
     else {
       return nil
     }

@@ -28,6 +28,10 @@ final class Attempt: UpstreamObserver {
   var sawDone = false
   var usageChunkSent = false
   var isOver = false
+  /// It was sent, so it counts as running at its endpoint until it is settled.
+  var isCounted = false
+  /// The answer holds reasoning that only this endpoint accepts back.
+  var madeSignatures = false
 
   private static let heldEventLimit = 64
   private static let heldByteLimit = 256 << 10
@@ -61,6 +65,9 @@ final class Attempt: UpstreamObserver {
   func received(_ head: UpstreamHead) {
     self.head = head
     completion.deadlines.headers = nil
+    if let nanoseconds = head.limitedFor {
+      completion.health.limit(endpoint: place, for: nanoseconds, now: completion.relay.loop.now)
+    }
     guard isSuccess else {
       // Its body says why; it gets a moment to arrive.
       completion.setEndGrace(2_000_000_000)
@@ -187,9 +194,9 @@ final class Attempt: UpstreamObserver {
     isOver = true
     var record = AttemptSettled(id: id, outcome: outcome)
     tally.fill(&record)
-    if let price = completion.table.endpoints[place].price {
+    if let price = completion.price(at: place, promptTokens: record.usage.input) {
       record.priceVersion = price.version
-      record.cost = Cost.nanoUSD(record.usage, price: price)
+      record.cost = Cost.nanoUSD(record.usage, price: price, fixed: fixedCost)
     }
     let now = completion.relay.loop.now
     record.timeToFirstToken = tally.firstContentAt.map { ($0 &- startedAt) / 1000 }
@@ -198,5 +205,14 @@ final class Attempt: UpstreamObserver {
     record.httpStatus = head.map { UInt16(clamping: $0.status) }
     record.isFinal = isFinal
     _ = completion.relay.sink.append(record)
+    if isCounted { teach(record, now) }
+  }
+
+  /// Pico-USD for the request and its images.
+  var fixedCost: Int64 {
+    let traits = completion.table.endpoints[place].traits
+    let (images, overflows) = traits.imagePrice.multipliedReportingOverflow(by: Int64(completion.request.mediaCount))
+    let (sum, carries) = traits.requestPrice.addingReportingOverflow(images)
+    return overflows || carries ? .max : sum
   }
 }

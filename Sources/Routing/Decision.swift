@@ -8,11 +8,16 @@ public struct Decision: Sendable {
   public var isPinned: Bool
   /// The first is where the conversation's cache is, and that is why.
   public var isHeld: Bool
-  /// The maker of the reasoning in the history cannot serve: its signatures must be taken out before the request goes
-  /// to another.
-  public var mustStripSignatures: Bool
+  /// The history holds reasoning whose makers are known.
+  public var hasForeignSignatures: Bool
+  /// The place of the one endpoint that made all of it; `nil` when there are several, or it is no longer in the table.
+  public var signatureMaker: Int?
   /// How many candidates were turned away; `Selection.explain` says why.
   public var rejections: Int
   /// Nothing may serve, and at least one only for want of capacity: waiting helps.
   public var isFull: Bool
+
+  /// Whether the reasoning in the history must be taken out before the request goes to this endpoint, which would not
+  /// accept it.
+  public func stripsSignatures(at place: Int) -> Bool { hasForeignSignatures && place != signatureMaker }
 }

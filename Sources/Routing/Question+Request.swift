@@ -1,22 +1,6 @@
 import Catalog
 import Wire
 
-/// Who asks, and what stands beside the body: what rules may look at.
-public struct RequestSource {
-  /// Name of the client's key; empty when the listener is open.
-  public var key = ""
-  /// Of the header `X-Pointsman-Tags`.
-  public var tags: [String] = []
-  /// Of the header `X-Pointsman-Controls`.
-  public var controls: RequestControls?
-  /// A session's name from a header.
-  public var sessionID: String?
-  /// The value of the header field with this lower-case name.
-  public var header: (String) -> String? = { _ in nil }
-
-  public init() {}
-}
-
 /// Why a request asks for nothing that there is.
 public enum UnknownName: Error, Equatable {
   /// No route or model of this name.
@@ -126,6 +110,6 @@ extension RuleCondition {
     if let window, !window.contains(minuteOfDay: question.minuteOfDay) { return false }
     if !keys.isEmpty, !keys.contains(source.key) { return false }
     if !tags.isEmpty, !tags.contains(where: source.tags.contains) { return false }
-    return headers.allSatisfy { source.header($0.name) == $0.value }
+    return headers.allSatisfy { source.headers[$0.name] == $0.value }
   }
 }

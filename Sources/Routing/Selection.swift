@@ -86,7 +86,8 @@ extension Selection {
       dropFallbacks(&places)
       return Decision(
         plan: AttemptPlan(endpoints: places), explored: explored != nil, isPinned: pinned != nil, isHeld: held != nil,
-        mustStripSignatures: question.hasReasoningSignatures && pinned == nil && makerIsKnown,
+        hasForeignSignatures: question.hasReasoningSignatures && question.held.contains { $0.madeSignatures },
+        signatureMaker: maker.flatMap { selection.candidates.table.endpointPlaces[$0] },
         rejections: rejections, isFull: scored.isEmpty && fullOnes > 0)
     }
 
@@ -239,17 +240,21 @@ extension Selection {
       return UInt64(index)
     }
 
-    private var makerIsKnown: Bool { question.held.contains { $0.madeSignatures } }
+    /// The one endpoint that made all of the reasoning in the history; `nil` when several did, since nobody accepts a
+    /// mixture.
+    private var maker: UInt64? {
+      guard question.hasReasoningSignatures else { return nil }
+      var makers = question.held.lazy.filter { $0.madeSignatures }.map(\.endpoint).makeIterator()
+      guard let maker = makers.next(), makers.next() == nil else { return nil }
+      return maker
+    }
 
     /// A conversation goes back to the endpoint that alone accepts its reasoning; else it stays where its cache is while
     /// that is cheaper.
     private mutating func pinOrHold() {
       guard !question.held.isEmpty, namedOrder.isEmpty, let first = order.first else { return }
       let facts = selection.candidates.facts
-      if question.hasReasoningSignatures,
-        let maker = question.held.first(where: { $0.madeSignatures }),
-        let position = order.firstIndex(where: { facts[scored[$0.index].place].key == maker.endpoint })
-      {
+      if let maker, let position = order.firstIndex(where: { facts[scored[$0.index].place].key == maker }) {
         pinned = order[position].index
         return move(position, to: 0)
       }

@@ -15,6 +15,7 @@ struct ResponseHeaderReader {
   private var hasLength = false
   private var hasTransferEncoding = false
   private var isComplete = false
+  private var limits = RateLimitReader()
 
   /// Takes one line with its line end, or a trailer line.
   mutating func read(_ line: Span<UInt8>) -> Step {
@@ -37,6 +38,7 @@ struct ResponseHeaderReader {
     head = UpstreamHead()
     hasLength = false
     hasTransferEncoding = false
+    limits = RateLimitReader()
     var at = 0
     while at < end, line[at] != 32 { at += 1 }
     while at < end, line[at] == 32 { at += 1 }
@@ -63,6 +65,7 @@ struct ResponseHeaderReader {
     }
     isComplete = true
     fields = 0
+    head.limitedFor = limits.limitedFor
     return .complete
   }
 
@@ -91,6 +94,16 @@ struct ResponseHeaderReader {
           text.unicodeScalars.append(Unicode.Scalar(line[index]))
         }
         head.retryAfter = text
+      }
+    case UInt8(ascii: "x"):
+      if let value = Self.value(line, end, "x-ratelimit-remaining-requests:") {
+        limits.requestsLeft = RateLimitReader.count(line, value, end)
+      } else if let value = Self.value(line, end, "x-ratelimit-remaining-tokens:") {
+        limits.tokensLeft = RateLimitReader.count(line, value, end)
+      } else if let value = Self.value(line, end, "x-ratelimit-reset-requests:") {
+        limits.requestsReset = RateLimitReader.duration(line, value, end)
+      } else if let value = Self.value(line, end, "x-ratelimit-reset-tokens:") {
+        limits.tokensReset = RateLimitReader.duration(line, value, end)
       }
     default:
       break

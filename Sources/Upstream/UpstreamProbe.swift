@@ -1,6 +1,7 @@
 import CCurl
 
-/// One small blocking GET, for the admin side: does a provider answer, and which models does it list? Never on a loop.
+/// One small blocking request, for the admin side and the commands: does a provider answer, and which models does it
+/// list? Never on a loop.
 public enum UpstreamProbe {
   public struct Answer: Sendable {
     public let status: Int
@@ -10,13 +11,16 @@ public enum UpstreamProbe {
   private final class Body {
     var bytes: [UInt8] = []
   }
-  private static let bodyLimit = 8 << 20
+  private static let bodyLimit = 64 << 20
 
   /// - Parameters:
   ///   - fields: header lines, `Name: value`.
+  ///   - body: posted when there is one; else the request is a GET.
   ///   - milliseconds: for everything together.
   /// - Returns: `nil` when nothing answered in time.
-  public static func get(_ url: String, fields: [String], milliseconds: Int) -> Answer? {
+  public static func send(
+    _ url: String, fields: [String], posting content: [UInt8]? = nil, milliseconds: Int
+  ) -> Answer? {
     guard let easy = curl_easy_init() else { return nil }
     defer { curl_easy_cleanup(easy) }
     var list: UnsafeMutablePointer<curl_slist>?
@@ -37,7 +41,14 @@ public enum UpstreamProbe {
       body.bytes.append(contentsOf: UnsafeRawBufferPointer(start: bytes, count: size &* count))
       return size &* count
     }
-    let code = withExtendedLifetime(body) { curl_easy_perform(easy) }
+    let code = withExtendedLifetime(body) {
+      guard let content else { return curl_easy_perform(easy) }
+      return content.withUnsafeBufferPointer { bytes in
+        pm_easy_set_off(easy, CURLOPT_POSTFIELDSIZE_LARGE, Int64(bytes.count))
+        pm_easy_set_pointer(easy, CURLOPT_POSTFIELDS, bytes.baseAddress)
+        return curl_easy_perform(easy)
+      }
+    }
     guard code == CURLE_OK else { return nil }
     var status = 0
     pm_easy_get_long(easy, CURLINFO_RESPONSE_CODE, &status)

@@ -52,6 +52,13 @@ struct RoutesLoader {
     }
   }
 
+  /// The table as it would be served, without starting anything for it: simulated providers have no port.
+  func look() throws -> RouteTable {
+    let (file, diagnostics) = try RoutesSource(path: path).parse()
+    guard let file else { throw StartFailure(diagnostics.map(\.description)) }
+    return try compile(file, nil)
+  }
+
   private func start(_ providers: [SimulatedProvider]) throws -> Simulator? {
     if providers.isEmpty { return nil }
     do {

@@ -39,8 +39,8 @@ struct RoutesSource {
   /// Asks the providers that want to be asked which models they have.
   ///
   /// - Returns: the models by provider, and the optional providers that did not answer.
-  static func discover(_ file: RoutesFile) -> (models: [String: [String]], unreachable: Set<String>) {
-    var models: [String: [String]] = [:]
+  static func discover(_ file: RoutesFile) -> (models: [String: [DiscoveredModel]], unreachable: Set<String>) {
+    var models: [String: [DiscoveredModel]] = [:]
     var unreachable: Set<String> = []
     let targets = file.discoveryTargets(
       environment: ProcessInfo.processInfo.environment, readSecret: { try readSecret($0) })
@@ -49,9 +49,9 @@ struct RoutesSource {
       if let key = target.provider.credentials.first { fields.append("Authorization: Bearer \(key.reveal())") }
       // A local engine answers at once or is not there.
       let limit = target.provider.isLiteralAddress ? 1000 : 5000
-      let answer = UpstreamProbe.get(target.provider.modelsURL, fields: fields, milliseconds: limit)
+      let answer = UpstreamProbe.send(target.provider.modelsURL, fields: fields, milliseconds: limit)
       if let answer, answer.status == 200, let ids = modelIDs(answer.body) {
-        models[target.provider.name] = ids
+        models[target.provider.name] = ids.map { DiscoveredModel(id: $0) }
       } else if target.isOptional {
         unreachable.insert(target.provider.name)
       }

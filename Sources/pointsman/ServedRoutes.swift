@@ -19,15 +19,18 @@ final class ServedRoutes: Sendable {
 
   private let loader: RoutesLoader
   private let log: Logger
+  private let keeper: KnowledgeKeeper
   /// Held to look and to hand a change to the loops, so that they get the changes in order; never while a file is read
   /// or a name resolved.
   private let state: Mutex<State>
 
-  init(_ loaded: RoutesLoader.Loaded, loader: RoutesLoader, log: Logger) {
+  init(_ loaded: RoutesLoader.Loaded, loader: RoutesLoader, keeper: KnowledgeKeeper, log: Logger) {
     self.loader = loader
+    self.keeper = keeper
     self.log = log
     let snapshot = RelaySnapshot(
-      table: loaded.table, health: EndpointHealth(count: loaded.table.endpoints.count),
+      candidates: CandidateTable(loaded.table), health: EndpointHealth(count: loaded.table.endpoints.count),
+      knowledge: keeper.knowledge(for: loaded.table), conversations: ConversationIndex(),
       addresses: NameResolver.addresses(for: loaded.table.providers) { log.warning("\($0)") })
     state = Mutex(State(loaded: loaded, snapshot: snapshot))
   }
@@ -50,8 +53,9 @@ final class ServedRoutes: Sendable {
     let table = loaded.table
     let places = Dictionary(uniqueKeysWithValues: served.table.endpoints.map { ($0.id, $0.index) })
     let snapshot = RelaySnapshot(
-      table: table,
+      candidates: CandidateTable(table),
       health: EndpointHealth(places: table.endpoints.map { places[$0.id] }, in: served.health),
+      knowledge: keeper.knowledge(for: table), conversations: served.conversations,
       addresses: NameResolver.addresses(for: table.providers) { log.warning("\($0)") })
     state.withLock { state in
       if let simulator = earlier.simulator, simulator !== loaded.simulator { state.retired.append(simulator) }
@@ -63,6 +67,17 @@ final class ServedRoutes: Sendable {
       log.warning("listeners.admin has changed, which takes effect at the next start")
     }
     log.notice("\(loader.path) was read again and adopted")
+  }
+
+  /// The loops get what is known now.
+  func renewKnowledge(_ dataPlane: DataPlane) {
+    let table = snapshot.table
+    let knowledge = keeper.knowledge(for: table)
+    state.withLock { state in
+      guard state.snapshot.table === table else { return }
+      state.snapshot.knowledge = knowledge
+      dataPlane.adopt(knowledge, of: table)
+    }
   }
 
   /// Names are resolved again as they age; the loops hear of it only when an address changed.

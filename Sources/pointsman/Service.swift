@@ -50,7 +50,8 @@ struct Service {
     } catch {
       throw StartFailure("the data directory \(dataDirectory) cannot be used: \(error)")
     }
-    let served = ServedRoutes(loaded, loader: loader, log: log)
+    let keeper = KnowledgeKeeper(dataDirectory: dataDirectory, log: log)
+    let served = ServedRoutes(loaded, loader: loader, keeper: keeper, log: log)
     let dataPlane: DataPlane
     do {
       dataPlane = try DataPlane(
@@ -71,11 +72,12 @@ struct Service {
       report: { log.warning("\($0)") })
     let server = AdminServer(
       AdminServer.Configuration(
-        host: admin.host, port: Int(admin.port), allowed: table.listeners.admin, token: adminToken), logger: log
-    ) {
-      PrometheusText.render(
-        metrics.snapshot, samples: LoopCounters.samples(of: dataPlane.counters), version: Pointsman.version)
-    }
+        host: admin.host, port: Int(admin.port), allowed: table.listeners.admin, token: adminToken), logger: log,
+      metrics: {
+        PrometheusText.render(
+          metrics.snapshot, samples: LoopCounters.samples(of: dataPlane.counters), version: Pointsman.version)
+      },
+      explain: { request in ExplainQuery.answer(request, served.snapshot) })
     let banner = Banner(
       table: table, api: listen.url(port: dataPlane.port, scheme: loaded.tls == nil ? "http" : "https"),
       data: dataDirectory, routes: routesPath)
@@ -83,6 +85,9 @@ struct Service {
     background.start("ledger writer") { try await writer.run() }
     background.start("admin listener") {
       try await server.run { port in banner.print(admin: admin.url(port: port)) }
+    }
+    background.start("knowledge") {
+      await keeper.run(dataPlane, served)
     }
     background.start("name resolver") {
       await served.refreshNames(dataPlane)
@@ -116,6 +121,7 @@ struct Service {
       drained.wait()
     }
     background.cancelAndWait()
+    keeper.finish(dataPlane)
     served.stopSimulators()
     do {
       try writer.foldAll()

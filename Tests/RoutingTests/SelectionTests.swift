@@ -23,7 +23,7 @@ import Testing
   static func plan(
     _ table: RouteTable, _ health: EndpointHealth, now: UInt64 = 1, _ random: inout FastRandom
   ) -> [Int] {
-    Selection.plan(for: 0, in: table, health: health, now: now, using: &random).endpoints
+    Fleet(table, health: health).plan(Question(route: 0), now: now, &random)
   }
 
   @Test func `the default policy shares by the inverse square of the price`() throws {

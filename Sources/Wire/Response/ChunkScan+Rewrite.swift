@@ -169,6 +169,26 @@ extension ChunkScan {
   }
 }
 
+extension ChunkScan {
+  /// A chunk with empty `choices` and one member of the router's own.
+  ///
+  /// - Parameters:
+  ///   - name: the member's name.
+  ///   - value: JSON.
+  public static func memberOnlyChunk(
+    _ kind: RequestKind, identity: ChunkIdentity, name: StaticString, value: [UInt8]
+  ) -> [UInt8] {
+    var output: [UInt8] = [UInt8(ascii: "{")]
+    identity.appendMembers(object: kind.chunkObject, to: &output)
+    JSONText.appendVerbatim(#","choices":[],""#, to: &output)
+    JSONText.appendVerbatim(name, to: &output)
+    JSONText.appendVerbatim(#"":"#, to: &output)
+    output.append(contentsOf: value)
+    output.append(UInt8(ascii: "}"))
+    return output
+  }
+}
+
 extension UsageObject {
   /// What gives way to a cost: the cost that is there, or the opening brace.
   var costPlace: Range<Int> { cost ?? range.lowerBound..<range.lowerBound + 1 }

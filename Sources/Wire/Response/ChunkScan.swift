@@ -30,6 +30,9 @@ public struct ChunkScan: Sendable {
   /// The last `finish_reason` in this chunk.
   public internal(set) var finishReason: FinishReason?
 
+  /// Whether the chunk holds reasoning that only its maker accepts back.
+  public internal(set) var hasSignature = false
+
   /// The counts of `usage`, if they are all valid.
   public internal(set) var usage: TokenUsage?
   /// Whether `usage` is there and holds a count that cannot be: negative, no integer, above 2^53, text.

@@ -87,6 +87,17 @@ public struct Explanation: Sendable {
     }
   }
 
+  /// OpenRouter's words for the limits that turned candidates away, each once.
+  public var excludedBy: [String] {
+    var codes: [String] = []
+    for candidate in candidates {
+      if case .rejected(let rejection) = candidate.verdict, !codes.contains(rejection.code) {
+        codes.append(rejection.code)
+      }
+    }
+    return codes
+  }
+
   /// By chance the first of the best group is drawn in proportion to the weights.
   private static func shares(_ work: Selection.Work) -> [Int: Double]? {
     guard work.policy.isRandom, work.held == nil, work.pinned == nil, work.explored == nil,
