@@ -13,7 +13,8 @@ import Testing
 
   @Test(
     arguments: [
-      ("RequestScanner", WireProperties.request), ("EventStreamFramer", WireProperties.eventStream),
+      ("RequestScanner", WireProperties.request), ("RequestControls", WireProperties.controls),
+      ("EventStreamFramer", WireProperties.eventStream),
       ("ChunkScan", WireProperties.chunk), ("ProviderError", WireProperties.providerError),
     ] as [(String, @Sendable ([UInt8]) -> String?)])
   func `the corpus of a fuzz target breaks nothing`(

@@ -1,4 +1,4 @@
-// Walking over the inside of JSON strings, 64 bytes at a time.
+// Walking over the inside of JSON strings, 64 bytes at a time, and hashing.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -10,3 +10,6 @@
 /// `from` is at the start of a character. Sets `*escaped` when an escape was passed, and leaves it alone otherwise. Reads
 /// nothing outside `from..<count`.
 size_t pm_string_stop(const uint8_t *bytes, size_t from, size_t count, int *escaped);
+
+/// A hash of 64 bits, the same in every process; no defence against one who looks for collisions.
+uint64_t pm_hash(const uint8_t *bytes, size_t count, uint64_t seed);

@@ -87,6 +87,17 @@ public struct RequestControls: Sendable, Equatable {
 
   public init() {}
 
+  /// Reads one JSON object with the members `models`, `provider`, `route`, `session_id`, `prompt_cache_key`,
+  /// `service_tier` and `preset`: what a header or a preset holds. Null is as if the member was not there; any other
+  /// member, type or word is an error that names it (`provider.sort.by`).
+  ///
+  /// Amounts of `max_price` are numbers or strings in USD: per million tokens for `prompt`, `completion` and `audio`,
+  /// which six decimals give exactly in pico-USD per token; per request and per image for those, exact to twelve. What
+  /// is finer is rounded to the nearest, half up.
+  public static func parse(_ json: Span<UInt8>) throws(RequestError) -> RequestControls {
+    try json.withJSONBytes { (bytes) throws(RequestError) in try ControlsReading.readObject(bytes) }
+  }
+
   /// Whether nothing is asked.
   public var isEmpty: Bool { self == RequestControls() }
 

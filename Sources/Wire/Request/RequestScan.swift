@@ -53,6 +53,10 @@ public struct RequestScan: Sendable, Equatable {
   public internal(set) var conversation: ConversationHash?
   /// What the body asks of the choice; `nil` when it asks nothing, which is the usual case.
   public internal(set) var controls: RequestControls?
+  /// The top level as it stands in the body: what is cut out for a provider is found here.
+  var members: [RequestScanner.Member] = []
+  /// Whether there is a member that no provider gets.
+  var hasRouterMembers = false
   /// The offset behind the body's opening brace.
   public let afterBrace: Int
   public let bodyLength: Int
