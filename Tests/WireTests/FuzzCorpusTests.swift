@@ -14,6 +14,7 @@ import Testing
   @Test(
     arguments: [
       ("RequestScanner", WireProperties.request), ("RequestControls", WireProperties.controls),
+      ("AnswerQuality", WireProperties.quality),
       ("EventStreamFramer", WireProperties.eventStream),
       ("ChunkScan", WireProperties.chunk), ("ProviderError", WireProperties.providerError),
     ] as [(String, @Sendable ([UInt8]) -> String?)])

@@ -267,6 +267,25 @@ enum WireProperties {
     return nil
   }
 
+  // MARK: quality
+
+  /// `tools` on the first line, `response_format` on the second, chunks of the answer on the others.
+  static func quality(_ bytes: [UInt8]) -> String? {
+    let lines = bytes.split(separator: 0x0a, omittingEmptySubsequences: false).map(Array.init)
+    var answer = AnswerCollector()
+    for line in lines.dropFirst(2) { answer.add(line.span) }
+    let (tools, format) = (lines.first ?? [], lines.count > 1 ? lines[1] : [])
+    let quality = AnswerQuality(tools: tools, responseFormat: format, answer: answer)
+    let kept = answer.calls.reduce(0) { $0 + $1.name.count + $1.arguments.count }
+    if kept > AnswerCollector.limit || answer.calls.count > AnswerCollector.callLimit { return "too much is kept" }
+    if answer.texts.reduce(0, { $0 + $1.bytes.count }) > AnswerCollector.limit { return "too much text is kept" }
+    if quality.hasBadToolCall, !quality.hasToolCalls { return "a tool call that is not there is bad" }
+    if quality.hasBadJSON, !quality.wantsJSON { return "JSON that nobody asked for is bad" }
+    if answer.isCut, quality.hasBadToolCall || quality.hasBadJSON { return "a cut answer has a fault" }
+    let early = AnswerQuality(tools: tools, responseFormat: format, answer: answer, isComplete: false)
+    return early.hasBadToolCall || early.hasBadJSON ? "an answer that ended early has a fault" : nil
+  }
+
   // MARK: errors
 
   static func providerError(_ bytes: [UInt8]) -> String? {

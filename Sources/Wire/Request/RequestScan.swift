@@ -67,6 +67,11 @@ public struct RequestScan: Sendable, Equatable {
     self.bodyLength = bodyLength
   }
 
+  /// Where the value of `tools` stands, null too.
+  public var toolsRange: Range<Int>? { members.first { $0.routed == .tools }?.value }
+  /// Where the value of `response_format` stands, null too.
+  public var responseFormatRange: Range<Int>? { members.first { $0.routed == .responseFormat }?.value }
+
   /// Whether the client asked for usage in a chunk of its own at the end of the stream.
   public var includeUsage: Bool {
     if case .object(let object) = streamOptions { object.asksUsage } else { false }
