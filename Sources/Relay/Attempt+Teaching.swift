@@ -17,7 +17,7 @@ extension Attempt {
     observation.firstToken = completion.isStream ? record.timeToFirstToken : nil
     if record.outputSource == .provider || record.inputSource == .provider { observation.usage = record.usage }
     observation.promptBytes = Question.countedBytes(completion.request)
-    observation.isContinuation = !question.held.isEmpty
+    observation.isContinuation = question.held.contains { $0.isHolder }
     observation.expectedCached = held.map { min($0.tokens, question.promptTokens) } ?? 0
     completion.relay.observe(observation)
     remember(record, result, observation.expectedCached, now)

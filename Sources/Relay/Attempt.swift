@@ -30,6 +30,8 @@ final class Attempt: UpstreamObserver {
   var isOver = false
   /// It was sent, so it counts as running at its endpoint until it is settled.
   var isCounted = false
+  /// What was left out of what the client sent.
+  var left = LeftOut(parameters: [], signatures: false)
   /// The answer holds reasoning that only this endpoint accepts back.
   var madeSignatures = false
 
@@ -214,5 +216,19 @@ final class Attempt: UpstreamObserver {
     let (images, overflows) = traits.imagePrice.multipliedReportingOverflow(by: Int64(completion.request.mediaCount))
     let (sum, carries) = traits.requestPrice.addingReportingOverflow(images)
     return overflows || carries ? .max : sum
+  }
+}
+
+/// What an attempt was not sent of the client's request, which the client is told.
+struct LeftOut {
+  var parameters: ParameterSet
+  /// Reasoning that only its maker accepts.
+  var signatures: Bool
+
+  var isNothing: Bool { parameters.isEmpty && !signatures }
+
+  /// In words, for a header field.
+  var text: String {
+    (parameters.listed + (signatures ? ["reasoning signatures of another endpoint"] : [])).joined(separator: ", ")
   }
 }

@@ -42,6 +42,11 @@ extension Completion {
     out.append("X-Pointsman-Attempts: ")
     out.append(decimal: Int(attemptNumber))
     out.append("\r\n")
+    if !attempt.left.isNothing {
+      out.append("X-Pointsman-Left-Out: ")
+      out.append(attempt.left.text)
+      out.append("\r\n")
+    }
   }
 
   func holdFinish() {

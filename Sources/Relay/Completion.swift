@@ -40,6 +40,11 @@ final class Completion: Exchange, TimerTarget {
   var isStream: Bool { request.stream }
   var kind: RequestKind { request.kind }
   var route: Route { table.routes[asked.question.route] }
+  /// The route's own plan, or that of the rule that matched.
+  var plan: RoutePlan {
+    let route = route
+    return asked.question.rule.map { route.rules[$0].plan } ?? route.plan
+  }
 
   init(
     relay: Relay, connection: Connection, request: RequestScan, asked: AskedQuestion, key: String, hop: Int,
@@ -98,8 +103,12 @@ final class Completion: Exchange, TimerTarget {
           FailedAttempt(provider: attempt.providerName, failure: .connect, message: "its name has no address"),
           connectionWasStale: false), at: place)
     }
-    let model = table.endpoints[place].upstreamModelJSON
-    let length = request.spliceLength(upstreamModel: model, askUsage: true)
+    let stripped =
+      decision.stripsSignatures(at: place)
+      ? connection.body.withSpan { request.strippingSignatures($0) } : nil
+    let form = SentForm(table.endpoints[place], of: plan, for: request, in: table)
+    attempt.left = LeftOut(parameters: form.dropping, signatures: stripped != nil)
+    let length = form.length(of: stripped?.scan ?? request)
     attemptNumber += 1
     guard relay.sink.append(openRecord(attempt, reason, length)) else {
       attempt.isOver = true
@@ -109,11 +118,20 @@ final class Completion: Exchange, TimerTarget {
           message: "the ledger cannot be written just now, so nothing was sent; try again in a moment"))
     }
     let timeouts = table.providers[provider].timeouts.overridden(by: route.timeouts)
-    let isLarge = length > Self.copiedBodyLimit
-    if isLarge { attempt.sentBody = SplicedBody(request, of: connection, model: model) }
+    let isLarge = length > Self.copiedBodyLimit && stripped == nil
+    if isLarge { attempt.sentBody = SplicedBody(request, of: connection, form: form) }
+    var body = ByteBuffer()
+    if let stripped {
+      body.reserve(length)
+      form.splice(stripped.body.span, stripped.scan) { body.append($0) }
+    } else if !isLarge {
+      // A small body is put together at once, so that it leaves in one write; a large one is read where it lies.
+      body.reserve(length)
+      connection.body.withSpan { bytes in form.splice(bytes, request) { body.append($0) } }
+    }
     let transfer = UpstreamTransfer(
       target: target, attempt: (attempt.id.high, attempt.id.low), hop: hop + 1,
-      body: isLarge ? ByteBuffer() : splicedBody(connection, model, length), source: attempt.sentBody,
+      body: body, source: attempt.sentBody,
       connectTimeout: Int(timeouts.connect.nanoseconds / 1_000_000), wantsFreshConnection: fresh, observer: attempt)
     attempt.transfer = transfer
     current = attempt
@@ -131,15 +149,6 @@ final class Completion: Exchange, TimerTarget {
     relay.upstream.start(transfer)
   }
 
-  /// A small body is put together at once, so that it leaves in one write; a large one is read where it lies.
-  private func splicedBody(_ connection: Connection, _ model: [UInt8], _ length: Int) -> ByteBuffer {
-    var body = ByteBuffer()
-    body.reserve(length)
-    connection.body.withSpan { bytes in
-      request.splice(bytes, upstreamModel: model, askUsage: true) { body.append($0) }
-    }
-    return body
-  }
   /// Up to here libcurl 7.88 sends head and body together.
   private static let copiedBodyLimit = 60 << 10
 

@@ -10,7 +10,7 @@ import Wire
 final class SplicedBody: UpstreamBodySource {
   let length: Int
   private let connection: Connection
-  private let model: [UInt8]
+  private let form: SentForm
   private var pieces: [RequestScan.Piece] = []
   private var piece = 0
   private var offset = 0
@@ -18,11 +18,13 @@ final class SplicedBody: UpstreamBodySource {
   /// Whether the last byte has been handed over: from then on the client's bytes are not needed.
   var isSent: Bool { piece == pieces.count }
 
-  init(_ request: RequestScan, of connection: Connection, model: [UInt8]) {
+  init(_ request: RequestScan, of connection: Connection, form: SentForm) {
     self.connection = connection
-    self.model = model
-    length = request.spliceLength(upstreamModel: model, askUsage: true)
-    request.forEachPiece(askUsage: true) { pieces.append($0) }
+    self.form = form
+    length = form.length(of: request)
+    request.forEachPiece(
+      askUsage: true, dropping: form.dropping, tier: form.tier, extraMembers: !form.extraMembers.isEmpty
+    ) { pieces.append($0) }
   }
 
   func read(into room: UnsafeMutableRawBufferPointer) -> Int {
@@ -38,7 +40,8 @@ final class SplicedBody: UpstreamBodySource {
           return true
         }
         if !isThere { return wanted - room.count }
-      case .model: model.withUnsafeBytes { copy($0, &room) }
+      case .model: form.model.withUnsafeBytes { copy($0, &room) }
+      case .extraMembers: form.extraMembers.withUnsafeBytes { copy($0, &room) }
       case .text(let text): text.withUTF8Buffer { copy(UnsafeRawBufferPointer($0), &room) }
       }
     }
