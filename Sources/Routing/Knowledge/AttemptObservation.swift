@@ -36,6 +36,8 @@ public struct AttemptObservation: Sendable {
   public var expectedCached: Int64 = 0
   /// The client asked for tools, or for JSON, and what became of it; `nil` when it asked for neither.
   public var quality: QualityVerdict?
+  /// What `quality` is to be told by, when that is still to be done: not on the request path.
+  public var sample: AnswerSample?
 
   public init(endpoint: UInt64, route: String, at: UInt64, result: Result, duration: UInt64) {
     self.endpoint = endpoint
@@ -59,4 +61,31 @@ public struct QualityVerdict: Sendable, Equatable {
   public var isEmpty = false
 
   public init() {}
+}
+
+/// An answer to be judged, with what the client asked.
+public struct AnswerSample: Sendable {
+  /// The values of `tools` and `response_format` as the client sent them; empty when it did not.
+  public var tools: [UInt8]
+  public var responseFormat: [UInt8]
+  public var answer = AnswerCollector()
+  /// It came to its end by itself: neither cut nor at its length limit.
+  public var isComplete = false
+
+  public init(tools: [UInt8], responseFormat: [UInt8]) {
+    self.tools = tools
+    self.responseFormat = responseFormat
+  }
+
+  /// What the answer was worth.
+  public var verdict: QualityVerdict {
+    let quality = AnswerQuality(
+      tools: tools, responseFormat: responseFormat, answer: answer, isComplete: isComplete)
+    var verdict = QualityVerdict()
+    verdict.hasToolCalls = quality.hasToolCalls
+    verdict.hasBadToolCall = quality.hasBadToolCall
+    verdict.wantsJSON = quality.wantsJSON
+    verdict.hasBadJSON = quality.hasBadJSON
+    return verdict
+  }
 }
