@@ -12,7 +12,7 @@ struct PromptReading: Sendable {
   /// How many leading messages, and markers in `tools`, are looked at.
   static let leadingLimit = 64
   /// Of each long text only this much at its beginning and at its end is hashed, in bytes.
-  static let window = 16_384
+  static let window = 12_288
   /// The same, for the texts behind the first long ones of a message.
   static let smallWindow = 256
 
@@ -153,7 +153,8 @@ struct PromptReading: Sendable {
   }
 
   private static func isSystem(_ bytes: JSONBytes, _ text: Range<Int>) -> Bool {
-    JSONUnescaped(bytes, text).equals("system") || JSONUnescaped(bytes, text).equals("developer")
+    if bytes.equals(text, "user") { return false }
+    return JSONUnescaped(bytes, text).equals("system") || JSONUnescaped(bytes, text).equals("developer")
   }
 
   private static func isEncrypted(_ bytes: JSONBytes, _ text: Range<Int>) -> Bool {
