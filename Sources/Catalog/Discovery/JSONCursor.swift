@@ -105,7 +105,9 @@ struct JSONCursor {
   private mutating func string() throws(Fault) -> JSONValue {
     let (range, isEscaped) = try skipString()
     guard range.count <= Self.textLimit else { return .refused }
-    let text = isEscaped ? unescaped(range).flatMap { String(validating: $0, as: UTF8.self) }
+    let text =
+      isEscaped
+      ? unescaped(range).flatMap { String(validating: $0, as: UTF8.self) }
       : String(validating: bytes[range], as: UTF8.self)
     return text.map { .string($0) } ?? .refused
   }
@@ -148,7 +150,8 @@ struct JSONCursor {
     } while open > 0
   }
 
-  /// Where the values of an object's members of these names begin, of several the last; as far as the object can be read.
+  /// Where the values of an object's members of these names begin, of several the last; as far as the object can be
+  /// read.
   mutating func offsets(of names: Set<String>) -> [String: Int] {
     var found: [String: Int] = [:]
     guard take("{") else { return found }
@@ -228,7 +231,9 @@ struct JSONCursor {
   private func escapedScalar(_ index: inout Int, _ limit: Int) -> Character? {
     guard let high = codeUnit(&index, limit) else { return nil }
     guard high & 0xfc00 == 0xd800 else { return Unicode.Scalar(high).map { Character($0) } }
-    guard index + 1 < limit, bytes[index] == UInt8(ascii: "\\"), bytes[index + 1] == UInt8(ascii: "u") else { return nil }
+    guard index + 1 < limit, bytes[index] == UInt8(ascii: "\\"), bytes[index + 1] == UInt8(ascii: "u") else {
+      return nil
+    }
     index += 2
     guard let low = codeUnit(&index, limit), low & 0xfc00 == 0xdc00 else { return nil }
     return Unicode.Scalar(0x10000 + (high & 0x3ff) << 10 + (low & 0x3ff)).map { Character($0) }

@@ -1,7 +1,7 @@
 import Wire
 
-/// Entries without types: OpenRouter's legacy provider form, OpenRouter's own `/models` and `/endpoints`, and the lists of
-/// OpenAI and vLLM, which have less of the same.
+/// Entries without types: OpenRouter's legacy provider form, OpenRouter's own `/models` and `/endpoints`, and the lists
+/// of OpenAI and vLLM, which have less of the same.
 extension ListReading {
   mutating func flat(_ value: JSONValue) throws(Refusal) -> DiscoveredModel {
     var model = try begin(value["id"])
@@ -169,8 +169,11 @@ extension ListReading {
 
   /// - Returns: false when the condition cannot be read, or there is none.
   private func setCondition(of entry: inout PriceOverride, _ change: JSONValue) -> Bool {
-    guard let window = try? Self.window(change) else { return false }
-    entry.window = window
+    do {
+      entry.window = try Self.window(change)
+    } catch {
+      return false
+    }
     if let least = change["min_prompt_tokens"] {
       guard let count = least.whole(in: 0...TokenCount.most) else { return false }
       entry.minPromptTokens = count

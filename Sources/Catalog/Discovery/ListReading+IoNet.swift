@@ -1,7 +1,7 @@
 import Wire
 
-/// io.net's list of today: a model's name is what goes on the wire, `model_id` is only its key, and what there is to know
-/// stands in `metadata`.
+/// io.net's list of today: a model's name is what goes on the wire, `model_id` is only its key, and what there is to
+/// know stands in `metadata`.
 extension ListReading {
   /// Amounts at or above this are taken for USD per million tokens: the list does not say its unit.
   private static let leastPerMillion: Int64 = 1_000_000_000

@@ -28,11 +28,11 @@ struct ListReading {
     self.staleAt = staleAt
   }
 
-  mutating func read(_ body: [UInt8]) {
-    if body.count > ProviderList.mostBytes {
-      mistakes.add("the list has \(body.count) bytes: only the first \(ProviderList.mostBytes) are read")
+  mutating func read(_ body: [UInt8], mostBytes: Int = ProviderList.mostBytes) {
+    if body.count > mostBytes {
+      mistakes.add("the list has \(body.count) bytes: only the first \(mostBytes) are read")
     }
-    var root = JSONCursor(body, end: ProviderList.mostBytes)
+    var root = JSONCursor(body, end: mostBytes)
     if root.peek() == UInt8(ascii: "["), format != .endpoints {
       return readEntries(root, depth: 0) { (list, value) throws(Refusal) in try list.model(value) }
     }
@@ -95,7 +95,7 @@ struct ListReading {
     repeat {
       entry.place = place
       entry.id = nil
-      if models.count >= ProviderList.mostModels {
+      if models.count >= ProviderList.mostModels || place >= ProviderList.mostEntries {
         cut += 1
         isWhole = (try? cursor.skip()) != nil
       } else {
@@ -103,7 +103,7 @@ struct ListReading {
       }
       place += 1
     } while isWhole && cursor.take(",")
-    if cut > 0 { mistakes.add("more than \(ProviderList.mostModels) models: \(cut) entries are not used") }
+    if cut > 0 { mistakes.add("the list is too long: its last \(cut) entries are not used") }
     if !isWhole || !cursor.take("]") {
       mistakes.add("the list breaks off at byte \(cursor.position), behind \(place) entries")
     }

@@ -43,14 +43,15 @@ struct ListedPrice {
     return pico
   }
 
-  /// - Parameter hasOutput: whether the model answers with tokens; otherwise output costs nothing when no price says so.
+  /// - Parameter hasOutput: whether the model answers with tokens; otherwise output without a price costs nothing.
   func write(to model: inout DiscoveredModel, hasOutput: Bool) throws(Refusal) {
     guard let input = try reduced(base.input) else { throw Refusal(reason: "there is no price for input tokens") }
     guard let output = try reduced(base.output) ?? (hasOutput ? nil : 0) else {
       throw Refusal(reason: "there is no price for output tokens")
     }
     let price = Price(
-      input: input, cachedInput: try reduced(base.cachedInput), cacheWrite: try reduced(base.cacheWrite), output: output)
+      input: input, cachedInput: try reduced(base.cachedInput), cacheWrite: try reduced(base.cacheWrite), output: output
+    )
     var changes: [PriceOverride] = []
     for var change in overrides {
       for kind in PriceSchedule.Kind.allCases { change[kind] = try reduced(change[kind]) }

@@ -1,5 +1,5 @@
-/// The prices of one model as a list states them: for each kind of token one for every condition. It becomes a price and
-/// its overrides; where they cannot say what the list says, the dearest that may be meant.
+/// The prices of one model as a list states them: for each kind of token one for every condition. It becomes a price
+/// and its overrides; where they cannot say what the list says, the dearest that may be meant.
 struct PriceSchedule {
   enum Kind: CaseIterable {
     case input, cachedInput, cacheWrite, output

@@ -3,6 +3,8 @@
 public enum ProviderList {
   /// How many models of one list are used.
   public static let mostModels = 10_000
+  /// How many entries of one list are looked at, the bad ones included.
+  public static let mostEntries = 100_000
   /// How many bytes of one list are read.
   public static let mostBytes = 64 << 20
 

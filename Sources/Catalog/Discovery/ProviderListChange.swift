@@ -99,7 +99,8 @@ public struct ProviderListChange: Sendable, Equatable, CustomStringConvertible {
       return "\(name) changed its longest output from \(Self.text(old)) to \(Self.text(new))"
     case .quantization(let old, let new): return "\(name) changed its quantization from \(old) to \(new)"
     case .parameters(let added, let removed):
-      let parts = [added.isEmpty ? nil : "takes \(added.joined(separator: ", ")) now"]
+      let parts =
+        [added.isEmpty ? nil : "takes \(added.joined(separator: ", ")) now"]
         + [removed.isEmpty ? nil : "no longer takes \(removed.joined(separator: ", "))"]
       return "\(name) " + parts.compactMap { $0 }.joined(separator: " and ")
     case .policy: return "\(name) changed its region or what becomes of prompts"
