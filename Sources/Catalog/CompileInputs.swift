@@ -13,13 +13,18 @@ public struct CompileInputs: Sendable {
   /// The optional providers that did not answer.
   public var unreachableOptional: Set<String>
 
+  /// Seconds since 1970: discovered prices may be stale by then. `nil`: none is.
+  public var unixSeconds: Int64?
+
   /// Tries to use the public listener's certificate and key: `nil` when they can be.
   public var tryTLS: @Sendable (Listeners.TLSFiles) -> Listeners.TLSFileMistake?
 
   public init(
     environment: [String: String] = [:],
     readSecret: @escaping @Sendable (_ path: String) throws -> String = { _ in throw SecretsAreNotRead() },
-    discovered: [String: [DiscoveredModel]] = [:], simulatorBaseURL: String? = nil, unreachableOptional: Set<String> = [],
+    discovered: [String: [DiscoveredModel]] = [:], simulatorBaseURL: String? = nil,
+    unreachableOptional: Set<String> = [],
+    unixSeconds: Int64? = nil,
     tryTLS: @escaping @Sendable (Listeners.TLSFiles) -> Listeners.TLSFileMistake? = { _ in nil }
   ) {
     self.environment = environment
@@ -27,6 +32,7 @@ public struct CompileInputs: Sendable {
     self.discovered = discovered
     self.simulatorBaseURL = simulatorBaseURL
     self.unreachableOptional = unreachableOptional
+    self.unixSeconds = unixSeconds
     self.tryTLS = tryTLS
   }
 

@@ -86,6 +86,9 @@ public struct PriceOverride: Sendable, Equatable {
       self.to = to
     }
 
+    /// It never comes.
+    var isEmpty: Bool { from == to }
+
     public func contains(minuteOfDay minute: Int) -> Bool {
       from <= to ? minute >= from && minute < to : minute >= from || minute < to
     }

@@ -23,6 +23,7 @@ public final class RouteTable: Sendable {
   public let modelsListJSON: [UInt8]
 
   private let routeNames: NameIndex
+  private let presetPlaces: [String: Int]
   /// Parallel to `routes`; empty for a route without a candidate.
   private let modelBodies: [[UInt8]]
 
@@ -38,6 +39,8 @@ public final class RouteTable: Sendable {
     self.keys = keys
     self.listeners = listeners
     self.presets = presets
+    presetPlaces = Dictionary(
+      presets.enumerated().map { ($0.element.name, $0.offset) }, uniquingKeysWith: { first, _ in first })
     endpointPlaces = Dictionary(endpoints.map { ($0.key, $0.index) }, uniquingKeysWith: { first, _ in first })
     ruleHeaders = Set(routes.flatMap { $0.rules.flatMap { $0.condition.headers.map(\.name) } }).sorted()
     routeNames = NameIndex(routes.map(\.name))
@@ -57,7 +60,7 @@ public final class RouteTable: Sendable {
   }
 
   public func preset(named name: String) -> Preset? {
-    presets.first { $0.name == name }
+    presetPlaces[name].map { presets[$0] }
   }
 
   /// The body of `GET /v1/models/{id}`; `nil` for an unknown name and for a route without a candidate.

@@ -41,7 +41,7 @@ struct DefaultFileTests {
 
   @Test("A local engine that answers comes first and costs nothing", arguments: ["llama-cpp", "ollama", "vllm"])
   func localEngine(_ provider: String) throws {
-    let inputs = CompileInputs(environment: ["IO_NET_API_KEY": "k"], discovered: [provider: ["tiny"]])
+    let inputs = CompileInputs(environment: ["IO_NET_API_KEY": "k"], discovered: [provider: [DiscoveredModel(id: "tiny")]])
     let table = try table(Self.text(), inputs)
     #expect(table.candidates("chat") == ["\(provider):tiny", "io-net:meta-llama/Llama-3.3-70B-Instruct"])
     #expect(table.candidates("\(provider)/tiny") == ["\(provider):tiny"])
