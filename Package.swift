@@ -24,7 +24,7 @@ func module(_ name: String, _ dependencies: [Target.Dependency], tested: Bool = 
 }
 
 /// Folders of test data, which are read by path.
-func fixtures(_ name: String) -> [String] { name == "Wire" ? ["Fixtures"] : [] }
+func fixtures(_ name: String) -> [String] { ["Catalog", "Wire"].contains(name) ? ["Fixtures"] : [] }
 
 /// What counts and times the parts in process.
 let measuring: [Target] = [

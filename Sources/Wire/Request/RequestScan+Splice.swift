@@ -76,12 +76,17 @@ extension RequestScan {
     copy(to: afterBrace)
     if extraMembers { body(.extraMembers) }
     if let edit, edit.range.lowerBound == afterBrace { apply(edit) }
+    if modelRange.isEmpty {
+      body(.text(#""model":"#))
+      body(.model)
+      body(.text(","))
+    }
     if let tier, !members.contains(where: { $0.routed == .serviceTier }) {
       body(.text(#""service_tier":"#))
       body(.text(tier))
       body(.text(","))
     }
-    // The model stays, so there is one.
+    // The messages or the prompt stay, so there is one.
     let lastKept = members.lastIndex { !isCut($0, dropping) } ?? 0
     for index in 0...lastKept {
       let member = members[index]

@@ -25,7 +25,7 @@ public struct RequestScan: Sendable, Equatable {
   public let kind: RequestKind
   /// The model's name, unescaped, in UTF-8; never empty.
   public internal(set) var modelName: [UInt8] = []
-  /// Where the model's name stands, quotes included.
+  /// Where the model's name stands, quotes included; empty, behind the opening brace, when only `models` names it.
   public internal(set) var modelRange = 0..<0
   /// Whether the answer is asked for as events.
   public internal(set) var stream = false

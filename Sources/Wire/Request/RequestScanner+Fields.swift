@@ -34,6 +34,13 @@ extension RequestScanner {
       default: break
       }
     }
+    if asksOfChoice { scan.controls = try controls(bytes) }
+    if scan.modelName.isEmpty, let first = scan.controls?.models.first {
+      // OpenRouter's list may stand alone; its first is then the model.
+      scan.modelName = Array(first.utf8)
+      scan.modelRange = afterBrace..<afterBrace
+      scan.controls?.models.removeFirst()
+    }
     guard !scan.modelName.isEmpty else { throw missing("model", "name one of the models that GET /v1/models lists") }
     switch kind {
     case .chatCompletions:
@@ -54,7 +61,6 @@ extension RequestScanner {
     scan.hasReasoningSignatures = prompt.hasReasoningSignatures
     scan.hasCacheMarkers = prompt.hasCacheMarkers
     if hasMessages { scan.conversation = prompt.conversation(bytes, tools: tools) }
-    if asksOfChoice { scan.controls = try controls(bytes) }
     return scan
   }
 
