@@ -25,6 +25,9 @@ final class EasyHandle {
     pm_easy_set_long(easy, CURLOPT_FOLLOWLOCATION, 0)
     pm_easy_set_string(easy, CURLOPT_PROXY, "")
     pm_easy_set_string(easy, CURLOPT_PROTOCOLS_STR, "http,https")
+    // Nothing is asked for compressed, and nothing that comes so is inflated: `ResponseHeaderReader` refuses it. Without
+    // this libcurl 7.88 inflates a `Transfer-Encoding: gzip, chunked` too.
+    pm_easy_set_long(easy, CURLOPT_HTTP_CONTENT_DECODING, 0)
     pm_easy_set_long(easy, CURLOPT_TCP_NODELAY, 1)
     // libcurl keeps a buffer of this size for each running transfer: most of what an idle stream costs.
     pm_easy_set_long(easy, CURLOPT_BUFFERSIZE, 8 << 10)

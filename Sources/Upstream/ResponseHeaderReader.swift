@@ -1,5 +1,6 @@
 /// Reads response header lines as libcurl hands them over, and refuses what failures.md's wire rules refuse: both
-/// framings at once, more than 100 fields or 64 KiB, more than ten informational responses, a protocol switch.
+/// framings at once, a coding of the body that nobody asked for, a folded line, more than 100 fields or 64 KiB, more than
+/// ten informational responses, a protocol switch.
 struct ResponseHeaderReader {
   enum Step: Equatable {
     case more
@@ -14,7 +15,8 @@ struct ResponseHeaderReader {
   private var informational = 0
   private var hasLength = false
   private var hasTransferEncoding = false
-  private var isComplete = false
+  /// Whether the final head has been read.
+  private(set) var isComplete = false
   private var limits = RateLimitReader()
 
   /// Takes one line with its line end, or a trailer line.
@@ -29,6 +31,7 @@ struct ResponseHeaderReader {
     while end > 0, line[end - 1] == 13 || line[end - 1] == 10 { end -= 1 }
     if end == 0 { return finishHead() }
     if Self.starts(line, "http/") { return startHead(line, end) }
+    if line[0] == 32 || line[0] == 9 { return .refused("the response has a folded header line") }
     fields += 1
     if fields > 100 { return .refused("the response has more than 100 header fields") }
     return readField(line, end)
@@ -81,12 +84,20 @@ struct ResponseHeaderReader {
       } else if let value = Self.value(line, end, "content-length:") {
         if hasLength { return .refused("the response has two Content-Length fields") }
         hasLength = true
-        for index in value..<end where line[index] < 48 || line[index] > 57 {
-          return .refused("the response's Content-Length is not a number")
+        guard let length = RateLimitReader.count(line, value, end), length <= UInt64(Int64.max) else {
+          return .refused("the response's Content-Length is not a number of 63 bits")
         }
+      } else if let value = Self.value(line, end, "content-encoding:"), !Self.says(line, value, end, "identity") {
+        // The request asked for none. libcurl decodes nothing either: a few bytes could become any number of them.
+        return .refused("the response has a Content-Encoding that was not asked for")
       }
     case UInt8(ascii: "t"):
-      if Self.value(line, end, "transfer-encoding:") != nil { hasTransferEncoding = true }
+      if let value = Self.value(line, end, "transfer-encoding:") {
+        guard !hasTransferEncoding, Self.says(line, value, end, "chunked") else {
+          return .refused("the response has a Transfer-Encoding that is not: chunked")
+        }
+        hasTransferEncoding = true
+      }
     case UInt8(ascii: "r"):
       if let value = Self.value(line, end, "retry-after:"), end - value <= 64 {
         var text = ""
@@ -117,6 +128,17 @@ struct ResponseHeaderReader {
     var at = name.utf8CodeUnitCount
     while at < end, line[at] == 32 || line[at] == 9 { at += 1 }
     return at
+  }
+
+  /// Whether a field's value is this (lower-case) word, whatever its case and the blanks behind it.
+  private static func says(_ line: Span<UInt8>, _ value: Int, _ end: Int, _ word: StaticString) -> Bool {
+    guard starts(line, word, at: value) else { return false }
+    // It has no line end in it, so it stands before `end`.
+    for index in value + word.utf8CodeUnitCount..<end
+    where line[index] != 32 && line[index] != 9 {
+      return false
+    }
+    return true
   }
 
   private static func starts(_ line: Span<UInt8>, _ text: StaticString, at start: Int = 0) -> Bool {

@@ -33,6 +33,7 @@ public enum UpstreamProbe {
     pm_easy_set_long(easy, CURLOPT_TIMEOUT_MS, milliseconds)
     pm_easy_set_string(easy, CURLOPT_PROXY, "")
     pm_easy_set_string(easy, CURLOPT_PROTOCOLS_STR, "http,https")
+    pm_easy_set_long(easy, CURLOPT_HTTP_CONTENT_DECODING, 0)
     pm_easy_set_pointer(easy, CURLOPT_WRITEDATA, Unmanaged.passUnretained(body).toOpaque())
     pm_easy_set_data_callback(easy, CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
       guard let bytes, let context else { return 0 }
