@@ -60,13 +60,15 @@ final class Attempt: UpstreamObserver {
   /// Whether too much is held to go on waiting for content.
   var holdsTooMuch: Bool { heldEvents >= Self.heldEventLimit || held.count >= Self.heldByteLimit }
 
-  private var isSuccess: Bool { head.map { $0.status >= 200 && $0.status < 300 } ?? false }
+  /// Nothing but 200 is an answer: 206 is a part of one, 204 is none.
+  private var isSuccess: Bool { head?.status == 200 }
 
   // MARK: - What comes back
 
   func received(_ head: UpstreamHead) {
     self.head = head
-    completion.deadlines.headers = nil
+    // An unstreamed answer's deadline runs on to its last byte.
+    if completion.isStream || !isSuccess { completion.deadlines.headers = nil }
     if let nanoseconds = head.limitedFor {
       completion.health.limit(endpoint: place, for: nanoseconds, now: completion.relay.loop.now)
     }
@@ -132,14 +134,16 @@ final class Attempt: UpstreamObserver {
     }
     guard head != nil else { return fail(.truncated, "it closed the connection without an answer") }
     if !completion.isStream { return completion.completeUnstreamed(self) }
+    let hasFinished = isComplete
     framer.finish { data, _ in self.meter(unterminated: data) }
-    if isComplete { return completion.completeStream(self) }
+    if hasFinished { return completion.completeStream(self) }
     fail(.truncated, "the stream ended before the answer did")
   }
 
-  /// An event without its closing empty line counts for metering only: its usage is read, nothing is forwarded.
+  /// An event without its closing empty line counts for metering only: its tokens are, but nothing is forwarded, and it
+  /// finishes nothing.
   private func meter(unterminated data: Span<UInt8>) {
-    if let scan = try? ChunkScan.scan(data) { tally.note(scan, data) }
+    if !sawDone, let scan = try? ChunkScan.scan(data) { tally.meter(scan, data) }
   }
 
   /// Whether every choice has its finish event. Without `[DONE]` as many must have finished as were asked for.
@@ -153,7 +157,7 @@ final class Attempt: UpstreamObserver {
 
   func failByStatus() {
     guard let head else { return }
-    let said = collected.withSpan { ProviderError.scan($0) }
+    let said = collected.withSpan { self.said($0) }
     let text = said.message.map { "HTTP \(head.status): \($0)" } ?? "HTTP \(head.status)"
     switch head.status {
     case 403 where said.kind == .contentFilter: fail(.badRequest, text, isClientFault: true)
@@ -163,8 +167,16 @@ final class Attempt: UpstreamObserver {
     case 429: fail(.rateLimited, text)
     case 400..<500: fail(.badRequest, text, isClientFault: true)
     case 500...: fail(.serverError, text)
-    default: fail(.badResponse, "\(text) (redirects are not followed)")
+    case 300..<400: fail(.badResponse, "\(text) (redirects are not followed)")
+    default: fail(.badResponse, "\(text) (only 200 is an answer)")
     }
+  }
+
+  /// What the provider said of its failure, without what may be a key: some repeat the one that they were sent.
+  func said(_ bytes: Span<UInt8>) -> ProviderError {
+    let provider = completion.table.providers[completion.table.endpoints[place].provider]
+    return ProviderError.scan(bytes)
+      .redacted(secrets: provider.credentials.map { $0.reveal() } + provider.headers.map(\.value))
   }
 
   private func fail(_ failure: UpstreamEnd.Failure, _ end: UpstreamEnd) {
@@ -194,12 +206,7 @@ final class Attempt: UpstreamObserver {
   func settle(_ outcome: Outcome, _ failure: FailureClass, isFinal: Bool) {
     if isOver { return }
     isOver = true
-    var record = AttemptSettled(id: id, outcome: outcome)
-    tally.fill(&record)
-    if let price = completion.price(at: place, promptTokens: record.usage.input) {
-      record.priceVersion = price.version
-      record.cost = Cost.nanoUSD(record.usage, price: price, fixed: fixedCost)
-    }
+    var record = metered(outcome)
     let now = completion.relay.loop.now
     record.timeToFirstToken = tally.firstContentAt.map { ($0 &- startedAt) / 1000 }
     record.duration = (now &- startedAt) / 1000
@@ -210,8 +217,25 @@ final class Attempt: UpstreamObserver {
     if isCounted { teach(record, now) }
   }
 
+  /// The counts and their cost, within the ledger's bounds.
+  private func metered(_ outcome: Outcome) -> AttemptSettled {
+    var record = AttemptSettled(id: id, outcome: outcome)
+    tally.fill(&record, of: completion.request)
+    record = record.bounded
+    guard let price = completion.price(at: place, promptTokens: record.usage.input) else { return record }
+    record.priceVersion = price.version
+    record.cost = Cost.nanoUSD(record.usage, price: price, fixed: fixedCost)
+    return record.bounded
+  }
+
+  /// The cost so far in USD as a JSON number, as the ledger has it; `nil` when it is not known.
+  var costLiteral: [UInt8]? {
+    if tally.usage == nil { return nil }
+    return metered(.completed).cost.map { JSONText.usd(nano: $0) }
+  }
+
   /// Pico-USD for the request and its images.
-  var fixedCost: Int64 {
+  private var fixedCost: Int64 {
     let traits = completion.table.endpoints[place].traits
     let (images, overflows) = traits.imagePrice.multipliedReportingOverflow(by: Int64(completion.request.mediaCount))
     let (sum, carries) = traits.requestPrice.addingReportingOverflow(images)

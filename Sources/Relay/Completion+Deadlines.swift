@@ -18,6 +18,8 @@ extension Completion {
       return
     }
     switch expired {
+    case .headers where attempt.head != nil:
+      attempt.fail(.stalled, "its answer was not whole within the unstreamed deadline")
     case .headers: attempt.fail(.headersTimeout, "no response within the headers deadline")
     case .firstToken: attempt.fail(.firstTokenTimeout, "no first token within its deadline")
     case .gap: attempt.fail(.stalled, "it stopped in the middle of the answer")

@@ -37,12 +37,10 @@ extension Completion {
     guard attempt === current, !attempt.isOver else { return }
     let refusal: (FailureClass, String)? = attempt.collected.withSpan { body in
       guard let scan = try? ChunkScan.scan(body) else { return (.badResponse, "its answer is not valid JSON") }
-      if scan.error != nil {
-        let said = ProviderError.scan(body)
-        return (.errorEvent, said.message ?? "it answered with an error")
-      }
-      guard (scan.choiceCount ?? 0) > 0 else { return (.badResponse, "its answer has no choices") }
       attempt.tally.note(scan, body, isWhole: true)
+      if scan.error != nil { return (.errorEvent, attempt.said(body).message ?? "it answered with an error") }
+      if scan.finishReason == .error { return (.errorEvent, Attempt.errorFinish) }
+      guard (scan.choiceCount ?? 0) > 0 else { return (.badResponse, "its answer has no choices") }
       attempt.madeSignatures = scan.hasSignature
       if attempt.tally.isEmptyCompletion { return (.emptyCompletion, "it finished without a single token") }
       succeed(attempt)

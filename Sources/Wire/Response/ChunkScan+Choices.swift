@@ -51,7 +51,7 @@ extension ChunkScan {
     if hasContent { contentChoices += 1 }
     if let reason {
       finished.insert(index)
-      finishReason = reason
+      if finishReason != .error { finishReason = reason }
     }
   }
 
