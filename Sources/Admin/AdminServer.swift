@@ -109,7 +109,7 @@ public struct AdminServer: Sendable {
       configuration: ApplicationConfiguration(
         address: .hostname(configuration.host, port: configuration.port), serverName: nil),
       onServerRunning: { channel in await onListening(channel.localAddress?.port ?? configuration.port) },
-      logger: logger)
+      logger: Logger(label: logger.label) { _ in OrdinaryStop(logger.handler) })
     try await application.run()
   }
 }

@@ -14,7 +14,8 @@ struct SimulateCommand: ParsableCommand {
       \(Simulator.modelHelp)
       """)
 
-  @Option(help: "Where to listen; port 0 takes a free one.") var listen = ListenAddress(host: "127.0.0.1", port: 8420)
+  @Option(help: ArgumentHelp("Where to listen; port 0 takes a free one.", valueName: "host:port"))
+  var listen = ListenAddress(host: "127.0.0.1", port: 8420)
   @Option(help: ArgumentHelp("Append one JSON line per attempt to this file.", valueName: "file")) var log: String?
   @Option(
     help: ArgumentHelp(
@@ -22,6 +23,10 @@ struct SimulateCommand: ParsableCommand {
       valueName: "provider"))
   var provider: [String] = []
   @Option(help: "Threads, 1 to 64.") var threads = 1
+
+  func validate() throws {
+    if !(1...64).contains(threads) { throw ValidationError("--threads must be 1 to 64") }
+  }
 
   func run() throws {
     let stopping = StopSignal()
