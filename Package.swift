@@ -74,7 +74,7 @@ let package = Package(
         "COpenSSL",
       ],
       tested: false)
-    + module("Simulator", ["Loop", "HTTP", "CLinux"])
+    + module("Simulator", ["Loop", "HTTP", "CLinux", "Wire", "Catalog", "Routing"])
     + module(
       "Admin",
       [

@@ -32,6 +32,7 @@ extension Attempt {
     if scan.error != nil || scan.finishReason == .error { return handle(error: scan, data) }
     tally.note(scan, data)
     if scan.hasSignature { madeSignatures = true }
+    if scan.hasContent { sample?.answer.add(data) }
     if (scan.choiceCount ?? 0) == 0 { return handleWithoutChoices(data, scan, isMultiLine) }
     if scan.hasContent {
       let now = completion.relay.loop.now

@@ -19,6 +19,14 @@ extension Attempt {
     observation.promptBytes = Question.countedBytes(completion.request)
     observation.isContinuation = question.held.contains { $0.isHolder }
     observation.expectedCached = held.map { min($0.tokens, question.promptTokens) } ?? 0
+    if record.failure == .emptyCompletion {
+      observation.quality = QualityVerdict()
+      observation.quality?.isEmpty = true
+    } else if result == .completed, var sample {
+      sample.isComplete = tally.finishReason != .length
+      observation.sample = sample
+    }
+    sample = nil
     completion.relay.observe(observation)
     remember(record, result, observation.expectedCached, now)
   }

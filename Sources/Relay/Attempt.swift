@@ -1,6 +1,7 @@
 import Catalog
 import Loop
 import Metering
+import Routing
 import Upstream
 import Wire
 
@@ -30,6 +31,8 @@ final class Attempt: UpstreamObserver {
   var isOver = false
   /// It was sent, so it counts as running at its endpoint until it is settled.
   var isCounted = false
+  /// What the answer's quality is told by, when the client asked for tools or for JSON.
+  var sample: AnswerSample?
   /// What was left out of what the client sent.
   var left = LeftOut(parameters: [], signatures: false)
   /// The answer holds reasoning that only this endpoint accepts back.

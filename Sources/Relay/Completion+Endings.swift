@@ -42,6 +42,7 @@ extension Completion {
       if scan.finishReason == .error { return (.errorEvent, Attempt.errorFinish) }
       guard (scan.choiceCount ?? 0) > 0 else { return (.badResponse, "its answer has no choices") }
       attempt.madeSignatures = scan.hasSignature
+      attempt.sample?.answer.add(body)
       if attempt.tally.isEmptyCompletion { return (.emptyCompletion, "it finished without a single token") }
       succeed(attempt)
       respondUnstreamed(attempt, body, scan)

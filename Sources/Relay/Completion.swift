@@ -107,6 +107,9 @@ final class Completion: Exchange, TimerTarget {
       decision.stripsSignatures(at: place)
       ? connection.body.withSpan { request.strippingSignatures($0) } : nil
     let form = SentForm(table.endpoints[place], of: plan, for: request, in: table)
+    if request.asksForStructure, let asked = connection.body.withSpan({ request.structureAsked($0) }) {
+      attempt.sample = AnswerSample(tools: asked.tools, responseFormat: asked.responseFormat)
+    }
     attempt.left = LeftOut(parameters: form.dropping, signatures: stripped != nil)
     let length = form.length(of: stripped?.scan ?? request)
     attemptNumber += 1

@@ -71,11 +71,21 @@ public final class Relay {
     if table === snapshot.table { snapshot.knowledge = knowledge }
   }
 
-  func observe(_ observation: AttemptObservation) { unsent.append(observation) }
+  func observe(_ observation: AttemptObservation) {
+    unsent.append(observation)
+    // In a burst some answers go unjudged: what waits to be judged is bounded.
+    if observation.sample != nil {
+      samplesWaiting += 1
+      if samplesWaiting > Self.sampleLimit { unsent[unsent.count - 1].sample = nil }
+    }
+  }
+  private static let sampleLimit = 64
+  private var samplesWaiting = 0
 
   /// Hands over what was observed in this round.
   public func sendObservations() {
     if unsent.isEmpty { return }
+    samplesWaiting = 0
     observations.append(&unsent)
   }
 

@@ -42,7 +42,7 @@ final class KnowledgeKeeper: Sendable {
     var folds = 0
     while (try? await Task.sleep(for: Self.interval)) != nil {
       folds += 1
-      let observed = dataPlane.fetchObservations()
+      let observed = Self.judged(dataPlane.fetchObservations())
       if !observed.isEmpty { statistics.withLock { $0.fold(observed) } }
       if !observed.isEmpty || folds % Self.foldsPerAging == 0 { served.renewKnowledge(dataPlane) }
       if folds % Self.foldsPerWrite == 0 { save() }
@@ -51,9 +51,20 @@ final class KnowledgeKeeper: Sendable {
 
   /// Takes in what was observed last, and writes the file.
   func finish(_ dataPlane: DataPlane) {
-    let observed = dataPlane.fetchObservations()
+    let observed = Self.judged(dataPlane.fetchObservations())
     statistics.withLock { $0.fold(observed) }
     save()
+  }
+
+  /// The answers among them judged, now that no request waits for it.
+  private static func judged(_ observations: [AttemptObservation]) -> [AttemptObservation] {
+    var observations = observations
+    for index in observations.indices {
+      guard let sample = observations[index].sample else { continue }
+      observations[index].quality = sample.verdict
+      observations[index].sample = nil
+    }
+    return observations
   }
 
   private func save() {

@@ -1,5 +1,6 @@
 import Catalog
 import Dispatch
+import Foundation
 import Gateway
 import Logging
 import Relay
@@ -20,6 +21,8 @@ final class ServedRoutes: Sendable {
   private let loader: RoutesLoader
   private let log: Logger
   private let keeper: KnowledgeKeeper
+  /// Held while one table is replaced by another.
+  private let turn = NSLock()
   /// Held to look and to hand a change to the loops, so that they get the changes in order; never while a file is read
   /// or a name resolved.
   private let state: Mutex<State>
@@ -40,6 +43,8 @@ final class ServedRoutes: Sendable {
   /// Reads the file again: all of it is adopted, or nothing and the log says why. Called by one thread at a time; blocks
   /// as long as engines and the resolver take to answer.
   func reload(_ dataPlane: DataPlane) {
+    turn.lock()
+    defer { turn.unlock() }
     let (earlier, served) = state.withLock { ($0.loaded, $0.snapshot) }
     let loaded: RoutesLoader.Loaded
     do {
@@ -50,6 +55,17 @@ final class ServedRoutes: Sendable {
       log.error("\(loader.path) was not adopted and nothing has changed: \(lines.first ?? "")")
       return
     }
+    adopt(loaded, instead: earlier, served, dataPlane)
+    let table = loaded.table
+    if table.listeners.admin != earlier.table.listeners.admin {
+      log.warning("listeners.admin has changed, which takes effect at the next start")
+    }
+    log.notice("\(loader.path) was read again and adopted")
+  }
+
+  private func adopt(
+    _ loaded: RoutesLoader.Loaded, instead earlier: RoutesLoader.Loaded, _ served: RelaySnapshot, _ dataPlane: DataPlane
+  ) {
     let table = loaded.table
     let places = Dictionary(uniqueKeysWithValues: served.table.endpoints.map { ($0.id, $0.index) })
     let snapshot = RelaySnapshot(
@@ -63,10 +79,39 @@ final class ServedRoutes: Sendable {
       state.snapshot = snapshot
       dataPlane.adopt(snapshot, tls: loaded.tls)
     }
-    if table.listeners.admin != earlier.table.listeners.admin {
-      log.warning("listeners.admin has changed, which takes effect at the next start")
+  }
+
+  /// Reads the lists of the providers again that are due, until the task is cancelled. What has changed in them goes to
+  /// the log and into a new table.
+  func refreshLists(_ dataPlane: DataPlane) async {
+    while (try? await Task.sleep(for: .seconds(5))) != nil {
+      await withCheckedContinuation { done in
+        DispatchQueue.global().async { [self] in
+          renewLists(dataPlane)
+          done.resume()
+        }
+      }
     }
-    log.notice("\(loader.path) was read again and adopted")
+  }
+
+  private func renewLists(_ dataPlane: DataPlane) {
+    let (asked, _) = state.withLock { ($0.loaded, $0.snapshot) }
+    var lists = asked.lists
+    let changes = lists.renew(asked.file)
+    turn.lock()
+    defer { turn.unlock() }
+    let (earlier, served) = state.withLock { ($0.loaded, $0.snapshot) }
+    // A file that was read meanwhile has its own lists.
+    guard earlier.table === asked.table else { return }
+    state.withLock { $0.loaded.lists = lists }
+    for mistake in lists.mistakes { log.warning("\(mistake)") }
+    for change in changes { log.notice("\(change)") }
+    guard lists.differs(from: asked.lists) else { return }
+    do {
+      adopt(try loader.compile(earlier, lists), instead: earlier, served, dataPlane)
+    } catch {
+      log.error("what the providers list now does not compile, so the table before is still used: \(error)")
+    }
   }
 
   /// The loops get what is known now.

@@ -89,6 +89,9 @@ struct Service {
     background.start("knowledge") {
       await keeper.run(dataPlane, served)
     }
+    background.start("provider lists") {
+      await served.refreshLists(dataPlane)
+    }
     background.start("name resolver") {
       await served.refreshNames(dataPlane)
     }
