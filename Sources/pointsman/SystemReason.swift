@@ -19,6 +19,19 @@ struct SystemReason {
     return status.st_mode & S_IFMT == S_IFDIR ? SystemReason(code: EISDIR) : nil
   }
 
+  /// Why there can be no folder at a path that this process alone uses; `nil` when it is there now, and those above it.
+  static func makingFolder(_ path: String) -> SystemReason? {
+    var made = path.hasPrefix("/") ? "/" : ""
+    for part in path.split(separator: "/") {
+      made += part + "/"
+      if mkdir(made, 0o700) == 0 || errno == EEXIST { continue }
+      // A folder above it may be in a place where nothing can be made, and there all the same.
+      let reason = errno
+      if access(made, X_OK) != 0 { return SystemReason(code: reason) }
+    }
+    return access(made, W_OK | X_OK) == 0 ? nil : SystemReason(code: errno)
+  }
+
   /// The text of any error: of the system's the errno text, of others what they say.
   static func text(of error: any Error) -> String {
     var next: NSError? = error as NSError
