@@ -31,7 +31,8 @@ extension RouteTableCompiler {
         plan.planned.append(add(draft))
       }
       join(entry, &plan)
-      if plan.planned.isEmpty, entry.endpoints.isEmpty {
+      if plan.planned.isEmpty, entry.endpoints.isEmpty, file.providers.contains(where: { $0.discovery?.joins == true })
+      {
         let message =
           "no endpoint serves the model \(Wording.quoted(plan.name)) now: no provider with join: true lists it"
         mistakes.warning(entry.name.mark, message)

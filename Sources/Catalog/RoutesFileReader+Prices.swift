@@ -1,5 +1,6 @@
 extension RoutesFileReader {
   private static let tokenPrices = ["input", "cached_input", "cache_write", "output"]
+  private static let priceKeys = tokenPrices + ["request", "image", "overrides"]
 
   mutating func price(_ entry: YAMLEntry?) -> RoutesFile.PriceEntry? {
     guard let entry else { return nil }
@@ -8,7 +9,7 @@ extension RoutesFileReader {
       _ = fields(entry.value, of: "a price", known: Self.tokenPrices)
       return result
     }
-    let fields = fields(entry.value, of: "a price", known: Self.tokenPrices + ["request", "image", "overrides"])
+    let fields = fields(entry.value, of: "a price", known: Self.priceKeys)
     for key in ["input", "output"] where fields[key] == nil {
       mistakes.error(entry.value.mark, "a price needs \(key): USD per million tokens")
     }

@@ -23,9 +23,10 @@ extension RoutesFileReader {
     file.models.append(model)
   }
 
+  private static let endpointKeys = ["provider", "model", "price", "context", "max_output"] + traitKeys
+
   private mutating func endpoint(_ node: YAMLNode, model: String) -> RoutesFile.EndpointEntry? {
-    let fields = fields(
-      node, of: "an endpoint", known: ["provider", "model", "price", "context", "max_output"] + Self.traitKeys)
+    let fields = fields(node, of: "an endpoint", known: Self.endpointKeys)
     var upstream = model
     if let field = fields["model"], let name = text(field.value, "model") {
       if name.utf8.count <= NameIndex.longestName,

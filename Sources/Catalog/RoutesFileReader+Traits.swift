@@ -8,7 +8,8 @@ extension RoutesFileReader {
   ]
   static let quantizations = Quantization.allCases.map { ($0.rawValue, $0) }
   private static let tiers = [ServiceTier.default, .flex, .priority].map { ($0.rawValue, $0) }
-  private static let inputNames = ["text", "image", "audio", "file", "video"]
+  private static let parameters = ParameterSet.names.map { ($0, ParameterSet(name: $0) ?? []) }
+  private static let inputs = ["text", "image", "audio", "file", "video"].map { ($0, InputModalities(name: $0) ?? []) }
   private static let longestTag = 128
 
   mutating func traits(_ fields: [String: YAMLEntry]) -> DeclaredTraits {
@@ -19,15 +20,11 @@ extension RoutesFileReader {
     traits.tier = word(fields["tier"], among: Self.tiers)
     if let field = fields["parameters"] {
       traits.parameters = ParameterSet(
-        texts(field.value, "parameters").compactMap { name in
-          word(name, "parameter", among: ParameterSet.names.map { ($0, ParameterSet(name: $0) ?? []) })
-        })
+        texts(field.value, "parameters").compactMap { word($0, "parameter", among: Self.parameters) })
     }
     if let field = fields["inputs"] {
       traits.inputs = InputModalities(
-        someTexts(field).compactMap { name in
-          word(name, "input", among: Self.inputNames.map { ($0, InputModalities(name: $0) ?? []) })
-        })
+        someTexts(field).compactMap { word($0, "input", among: Self.inputs) })
     }
     traits.quantization = word(fields["quantization"], among: Self.quantizations)
     if let field = fields["region"], let text = text(field.value, "region") {

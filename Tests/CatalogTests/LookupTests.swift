@@ -101,6 +101,30 @@ struct LookupTests {
     #endif
     print("10,000 endpoints: \(elapsed)")
   }
+
+  @Test("As JSON, with all that can be declared of each of 10,000 endpoints, it is no different")
+  func tenThousandDeclared() throws {
+    let providers = (0..<10).map { #""p\#($0)":{"base_url":"https://p\#($0).example/v1"}"# }.joined(separator: ",")
+    let models = (0..<1_000).map { model in
+      let endpoints = (0..<10).map { provider in
+        #"{"provider":"p\#(provider)","price":{"input":0.\#(provider + 1),"output":1.5,"request":0.001},"tag":"p\#(provider)/x","#
+          + #""parameters":["temperature","tools"],"inputs":["text","image"],"quantization":"fp8","region":"us","#
+          + #""data":{"trains":false,"retains":false},"cache_life":"5m","quality":0.5,"concurrency":9,"node_life":"2h","#
+          + #""context":128000,"max_output":4096}"#
+      }
+      return #""org/model-\#(model)":{"quality":0.7,"endpoints":[\#(endpoints.joined(separator: ","))]}"#
+    }
+    let text = #"{"providers":{\#(providers)},"models":{\#(models.joined(separator: ","))}}"#
+    let elapsed = try ContinuousClock().measure {
+      let table = try table(text)
+      #expect(table.endpoints.count == 10_000)
+      #expect(table.endpoints.allSatisfy { $0.traits.nodeLife == .seconds(7_200) })
+    }
+    #if !DEBUG
+      #expect(elapsed < .seconds(1))
+    #endif
+    print("10,000 endpoints with all keys, \(text.utf8.count / 1_000) KB: \(elapsed)")
+  }
 }
 
 // A span that is made inside `#expect` breaks this compiler (6.3.1), so it is made here.
