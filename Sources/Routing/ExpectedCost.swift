@@ -38,7 +38,8 @@ struct ExpectedCost {
     cachedInput = cachedTokens * price.cachedInput
     // With cache markers what is not read from the cache is written to it.
     input = (prompt - cachedTokens) * (question.hasCacheMarkers ? price.cacheWrite : price.input)
-    let outputTokens = min(question.expectedOutput, Double(facts.maxOutput))
+    // Not cut to what the endpoint gives at most: an answer that ends early is no saving.
+    let outputTokens = question.expectedOutput
     output = outputTokens * price.output
     fixed = facts.requestPrice + Double(question.mediaCount) * facts.imagePrice
     // A failure before content is not billed; one after it bills the prompt and, on average, half of the answer.

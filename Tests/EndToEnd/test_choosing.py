@@ -138,7 +138,7 @@ def test_sort(router):
 def test_sort_by_what_was_measured(simulator, start_router):
   routes = fleet(simulator)
   endpoints = routes["models"]["maker/main"]["endpoints"]
-  endpoints[0]["model"] = "sim-first-token-300"
+  endpoints[0]["model"] = "sim-slow-first-300-tokens-5"
   router = start_router(routes)
   for _ in range(6):
     for name in "plain", "tools":
