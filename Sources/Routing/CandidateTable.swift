@@ -8,10 +8,13 @@ public final class CandidateTable: Sendable {
   let facts: [CandidateFacts]
   /// Names of the providers in lower case, for slugs.
   let providerNames: [String]
+  /// Whether any endpoint sells another class of service than the usual one.
+  let hasTiers: Bool
 
   public init(_ table: RouteTable) {
     self.table = table
     facts = table.endpoints.map { CandidateFacts($0, model: table.models[$0.model]) }
+    hasTiers = facts.contains { $0.tier != .default }
     providerNames = table.providers.map { $0.name.lowercased() }
   }
 

@@ -96,13 +96,8 @@ extension Selection {
     private mutating func collect(using random: inout FastRandom) {
       let table = selection.candidates.table
       scored.reserveCapacity(plan.candidates.count)
-      var tiers: Set<ServiceTier> = []
       let routes = question.fallbackRoutes.filter(table.routes.indices.contains)
-      for place in plan.candidates { tiers.insert(selection.candidates.facts[place].tier) }
-      for route in routes {
-        for place in table.routes[route].candidates { tiers.insert(selection.candidates.facts[place].tier) }
-      }
-      let filters = CandidateFilter.all(for: question, limits: plan.limits, tiers: tiers)
+      let filters = CandidateFilter.all(for: question, limits: plan.limits, sellsFlex: sellsFlex(routes))
       let draw = Double(random.next() >> 11) * 0x1p-53
       var tier = 0
       var position = 0
@@ -125,6 +120,15 @@ extension Selection {
           tier += 1
         }
       }
+    }
+
+    /// Whether any candidate sells the flex tier; `nil` when the table has no tiers but the usual one.
+    private func sellsFlex(_ routes: [Int]) -> Bool? {
+      let candidates = selection.candidates
+      guard candidates.hasTiers else { return nil }
+      func sells(_ place: Int) -> Bool { candidates.facts[place].tier == .flex }
+      return plan.candidates.contains(where: sells)
+        || routes.contains { candidates.table.routes[$0].candidates.contains(where: sells) }
     }
 
     @inline(__always)

@@ -225,8 +225,8 @@ import Wire
   }
 
   @Test func `an idle endpoint is explored for its share of the requests, unless it is too dear`() throws {
-    var fleet = try Fleet(
-      Self.cheapAndDear + ["price: { input: 50, output: 50 }"], route: "policy: price, explore: 10%")
+    let prices = ["1", "0.5", "1.2", "50"].map { "price: { input: \($0), output: \($0) }" }
+    var fleet = try Fleet(prices, route: "policy: price, explore: 10%")
     let now = 2 * Selection.idleAfter
     for place in [0, 1, 3] { fleet.estimates[place].lastHeard = now - 1 }
     fleet.estimates[3].lastHeard = 1

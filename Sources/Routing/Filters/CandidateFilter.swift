@@ -20,25 +20,28 @@ enum CandidateFilter {
 
   /// The filters for a request, the cheap ones in front.
   ///
-  /// - Parameters:
-  ///   - tiers: the classes of service that its candidates sell.
-  static func all(for question: Question, limits: RouteLimits, tiers: Set<ServiceTier>) -> [CandidateFilter] {
-    var filters: [CandidateFilter] = [.length(LengthFilter(question)), .capacity(CapacityFilter())]
+  /// - Parameter sellsFlex: whether any candidate sells the flex tier; `nil` when there are no tiers at all.
+  static func all(for question: Question, limits: RouteLimits, sellsFlex: Bool?) -> [CandidateFilter] {
+    var filters: [CandidateFilter] = []
+    filters.reserveCapacity(8)
+    filters.append(.length(LengthFilter(question)))
+    filters.append(.capacity(CapacityFilter()))
     func add<Filter>(_ filter: Filter?, _ make: (Filter) -> CandidateFilter) {
       if let filter { filters.append(make(filter)) }
     }
-    add(TierFilter(question, tiers)) { .tier($0) }
+    if let sellsFlex { filters.append(.tier(TierFilter(question, sellsFlex: sellsFlex))) }
     add(ParameterFilter(question, limits)) { .parameters($0) }
     add(ModalityFilter(question)) { .modalities($0) }
     add(FreeFilter(question)) { .free($0) }
-    for (controls, source) in [(limits.controls, Rejection.Source.route), (question.controls, .request)] {
-      guard let controls, !controls.isEmpty else { continue }
+    func addDemands(_ controls: RequestControls, _ source: Rejection.Source) {
       add(QuantizationFilter(controls, source)) { .quantization($0) }
       add(DataPolicyFilter(controls, source)) { .dataPolicy($0) }
       add(DistillationFilter(controls, source)) { .distillation($0) }
       add(MaxPriceFilter(controls, source, question)) { .maxPrice($0) }
       add(AllowedFilter(controls, source)) { .allowed($0) }
     }
+    if !limits.controls.isEmpty { addDemands(limits.controls, .route) }
+    if let controls = question.controls { addDemands(controls, .request) }
     add(QualityFilter(limits)) { .quality($0) }
     add(RegionFilter(limits)) { .region($0) }
     return filters

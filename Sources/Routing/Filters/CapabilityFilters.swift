@@ -74,15 +74,14 @@ struct TierFilter {
   private let admitsPriority: Bool
   private let named: [String]
 
-  init?(_ question: Question, _ tiers: Set<ServiceTier>) {
-    if tiers.isSubset(of: [.default]) { return nil }
+  init(_ question: Question, sellsFlex: Bool) {
     let asked = question.controls?.serviceTier
     named = (question.controls?.order ?? []) + (question.controls?.only ?? [])
     // Naming an order or the usual tier takes the suffixes' admission away.
-    let admitsBySuffix = question.controls?.order.isEmpty ?? true && asked != .default
+    let admitsBySuffix = (question.controls?.order.isEmpty ?? true) && asked != .default
     admitsFlex = asked == .flex || admitsBySuffix && question.variant == .floor
     admitsPriority = asked == .priority || admitsBySuffix && question.variant == .nitro
-    admitsDefault = asked != .flex || !tiers.contains(.flex)
+    admitsDefault = asked != .flex || !sellsFlex
   }
 
   func rejection(of facts: CandidateFacts, at place: Int, in candidates: CandidateTable) -> Rejection? {
