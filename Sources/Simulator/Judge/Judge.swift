@@ -12,7 +12,8 @@ public enum Judge {
   ///   - choosers: names of those that take part; `nil` is all of them.
   ///   - progress: called behind each trace with its name.
   public static func run(
-    traces: [JudgeTrace], seeds: ClosedRange<Int>, choosers names: [String]? = nil, progress: (String) -> Void = { _ in }
+    traces: [JudgeTrace], seeds: ClosedRange<Int>, choosers names: [String]? = nil,
+    progress: (String) -> Void = { _ in }
   ) throws -> JudgeVerdict {
     var verdict = JudgeVerdict(seeds: seeds, traces: [])
     for trace in traces {

@@ -4,20 +4,20 @@ import FoundationEssentials
 /// JSON file; the same trace and seed always make the same world.
 ///
 /// Where the type is `Draw`, the file has a number or `[least, most]`. Times are seconds, prices USD per million tokens.
-public struct JudgeTrace: Codable, Sendable {
+public struct JudgeTrace: Decodable, Sendable {
   public var name: String
   /// What it is about, in a sentence.
   public var about: String
   /// Seconds after which nothing more happens to the fleet.
   var length: Double
-  /// Seconds until a router hears of a price change or a new endpoint (the time to live of a provider's list).
-  var noticeDelay: Double
+  /// Every how many seconds routers read the providers' lists: that is when they hear of a price or an endpoint.
+  var listEvery: Double
   var fleet: [Provider]
   var events: [Event]?
   var agents: [AgentGroup]
 
   /// Endpoints of one kind.
-  struct Provider: Codable, Sendable {
+  struct Provider: Decodable, Sendable {
     var name: String
     /// How many of them; each draws for itself.
     var count: Int?
@@ -50,8 +50,8 @@ public struct JudgeTrace: Codable, Sendable {
   }
 
   /// Something that happens to the endpoints of one kind, to each at its own time.
-  struct Event: Codable, Sendable {
-    enum Kind: String, Codable, Sendable {
+  struct Event: Decodable, Sendable {
+    enum Kind: String, Decodable, Sendable {
       /// Its price is multiplied by `times`.
       case price
       /// A share `fails` of its requests fails before content.
@@ -74,7 +74,7 @@ public struct JudgeTrace: Codable, Sendable {
   }
 
   /// Agents that do the same kind of work; each has one conversation.
-  struct AgentGroup: Codable, Sendable {
+  struct AgentGroup: Decodable, Sendable {
     var count: Int
     var arrive: Draw
     var turns: Draw
@@ -89,7 +89,7 @@ public struct JudgeTrace: Codable, Sendable {
   }
 
   /// A number, or a range from which one is drawn evenly.
-  struct Draw: Codable, Sendable {
+  struct Draw: Decodable, Sendable {
     var least: Double
     var most: Double
 
@@ -111,11 +111,6 @@ public struct JudgeTrace: Codable, Sendable {
       self.init(pair[0], pair[1])
     }
 
-    func encode(to encoder: any Encoder) throws {
-      var container = encoder.singleValueContainer()
-      if least == most { try container.encode(least) } else { try container.encode([least, most]) }
-    }
-
     func drawn(_ random: inout JudgeRandom) -> Double { least + (most - least) * random.unit() }
   }
 }
@@ -131,13 +126,14 @@ extension JudgeTrace {
     try demand(!fleet.isEmpty && !agents.isEmpty, "it needs a fleet and agents")
     try demand(names.count == fleet.count, "two providers have the same name")
     try demand(length > 0 && length <= 86_400, "length is from 0 to 86400 seconds")
-    try demand((0...3_600).contains(noticeDelay), "noticeDelay is from 0 to 3600 seconds")
+    try demand((1...3_600).contains(listEvery), "listEvery is from 1 to 3600 seconds")
     for provider in fleet {
       try demand((1...64).contains(provider.count ?? 1), "\(provider.name): count is from 1 to 64")
       try demand((1...100_000).contains(provider.concurrency), "\(provider.name): concurrency is from 1 to 100000")
       let prices = [provider.input, provider.cached ?? provider.input, provider.output]
       try demand(
-        prices.allSatisfy { $0.least > 0 && $0.most <= 10_000 }, "\(provider.name): prices are above 0 and at most 10000")
+        prices.allSatisfy { $0.least > 0 && $0.most <= 10_000 },
+        "\(provider.name): prices are above 0 and at most 10000")
       try demand(
         provider.firstToken.least > 0 && provider.tokensPerSecond.least >= 1 && (provider.prefill ?? 1) >= 1,
         "\(provider.name): speeds must be above 0")

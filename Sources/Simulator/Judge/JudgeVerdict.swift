@@ -15,7 +15,8 @@ public struct JudgeVerdict: Codable, Sendable, Equatable {
     public var cost: Double
     /// Over what the oracle paid for the same turns.
     public var costRatio: Double
-    /// Share of the turns that were answered, in the end.
+    /// Share of the turns that were answered without an error of the router. A turn whose answer broke off and that was
+    /// answered when it was sent again counts: what that costs is in the cost.
     public var success: Double
     /// Share of the turns that the first request answered whole.
     public var unbroken: Double
@@ -70,7 +71,7 @@ public struct JudgeVerdict: Codable, Sendable, Equatable {
     for trace in traces {
       text += "\(trace.name): \(trace.about)\nseeds \(firstSeed) to \(lastSeed)\n"
       let head = [
-        "", "USD", "x oracle", "worst (seed)", "answered %", "unbroken %", "cached %", "of reach %", "first p50 s",
+        "", "USD", "x oracle", "worst (seed)", "success %", "unbroken %", "cached %", "of reach %", "first p50 s",
         "p99 s", "moves",
       ]
       var lines = [head]

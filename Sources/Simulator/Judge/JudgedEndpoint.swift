@@ -1,7 +1,3 @@
-#if canImport(Glibc)
-  import Glibc
-#endif
-
 /// An endpoint of a world, with everything that will happen to it.
 struct JudgedEndpoint: Sendable {
   /// Pico-USD per token.

@@ -76,6 +76,7 @@ struct JudgedRun {
 
   private mutating func tryNext(_ conversation: Int, _ now: UInt64) {
     guard let endpoint = chooser.next(progress[conversation].request, at: now) else {
+      score.turns[conversation][progress[conversation].turn].refusals += 1
       return again(conversation, now)
     }
     let facts = world.endpoints[endpoint]
@@ -134,10 +135,11 @@ struct JudgedRun {
     chooser.ended(request, report, at: now)
     switch report.result {
     case .failed, .rateLimited: tryNext(conversation, now)
-    case .interrupted: again(conversation, now)
+    case .interrupted:
+      score.turns[conversation][turn].breaks += 1
+      again(conversation, now)
     case .completed:
       score.turns[conversation][turn].isAnswered = true
-      score.turns[conversation][turn].isUnbroken = progress[conversation].sendings == 1
       score.turns[conversation][turn].prompt = report.promptTokens
       score.turns[conversation][turn].cached = report.cachedTokens
       score.turns[conversation][turn].firstToken = (report.firstToken ?? now) - progress[conversation].begins

@@ -4,9 +4,11 @@ struct JudgedScore: Sendable {
   struct Turn: Sendable {
     /// Pico-USD, all attempts together.
     var cost: Int64 = 0
+    /// The agent has its answer, if after sending the turn again.
     var isAnswered = false
-    /// The agent got its answer whole from the request that it sent first.
-    var isUnbroken = false
+    /// How often the router answered with an error instead, and how often an answer broke off.
+    var refusals = 0
+    var breaks = 0
     var prompt: Int64 = 0
     var cached: Int64 = 0
     /// Nanoseconds from the turn's beginning to the first token of its whole answer.
@@ -29,7 +31,8 @@ struct JudgedSums {
   /// What the oracle paid for the turns that this chooser got answered: a turn without an answer is no saving.
   var oracleCost: Int64 = 0
   var turns = 0
-  var answered = 0
+  /// Turns without an error of the router; and those that did not break off either.
+  var successes = 0
   var unbroken = 0
   var prompt: Int64 = 0
   var cached: Int64 = 0
@@ -49,8 +52,8 @@ struct JudgedSums {
         oraclePrompt += other.prompt
         oracleCached += other.cached
         guard turn.isAnswered else { continue }
-        answered += 1
-        if turn.isUnbroken { unbroken += 1 }
+        if turn.refusals == 0 { successes += 1 }
+        if turn.refusals + turn.breaks == 0 { unbroken += 1 }
         oracleCost += other.cost
         prompt += turn.prompt
         cached += turn.cached
@@ -65,7 +68,7 @@ struct JudgedSums {
     cost += other.cost
     oracleCost += other.oracleCost
     turns += other.turns
-    answered += other.answered
+    successes += other.successes
     unbroken += other.unbroken
     prompt += other.prompt
     cached += other.cached
@@ -77,7 +80,7 @@ struct JudgedSums {
   }
 
   var costRatio: Double { oracleCost == 0 ? 0 : Double(cost) / Double(oracleCost) }
-  var success: Double { turns == 0 ? 0 : Double(answered) / Double(turns) }
+  var success: Double { turns == 0 ? 0 : Double(successes) / Double(turns) }
   var unbrokenShare: Double { turns == 0 ? 0 : Double(unbroken) / Double(turns) }
   var cachedShare: Double { prompt == 0 ? 0 : Double(cached) / Double(prompt) }
   /// Cached share over the oracle's.

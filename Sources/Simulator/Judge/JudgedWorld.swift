@@ -5,14 +5,14 @@
 /// A trace with a seed: a fleet with all that will happen to it, and all that the agents will say.
 struct JudgedWorld: Sendable {
   let seed: UInt64
-  let noticeDelay: UInt64
+  let listEvery: UInt64
   let endpoints: [JudgedEndpoint]
   /// In the order in which they begin.
   let conversations: [PlannedConversation]
 
   init(_ trace: JudgeTrace, seed: UInt64) {
     self.seed = seed
-    noticeDelay = JudgeTime.span(trace.noticeDelay)
+    listEvery = max(JudgeTime.span(trace.listEvery), 1)
     var endpoints: [JudgedEndpoint] = []
     for (kind, provider) in trace.fleet.enumerated() {
       let events = (trace.events ?? []).filter { $0.of == provider.name }
@@ -37,19 +37,18 @@ struct JudgedWorld: Sendable {
 
   /// What routers have heard of an endpoint's price; `nil` before they know that it is there.
   func knownPrice(_ endpoint: Int, at now: UInt64) -> JudgedEndpoint.Price? {
+    let read = JudgeTime.start + (now - JudgeTime.start) / listEvery * listEvery
     let endpoint = endpoints[endpoint]
-    let heard = now > noticeDelay ? now - noticeDelay : 0
-    // What is there in the beginning is known in the beginning.
-    if endpoint.appears > JudgeTime.start, endpoint.appears > heard { return nil }
-    return endpoint.price(at: max(heard, endpoint.appears))
+    return endpoint.appears > read ? nil : endpoint.price(at: read)
   }
 
-  /// The moments when routers hear something new, ascending.
+  /// The readings that tell routers something new, ascending.
   var notices: [UInt64] {
     var moments: Set<UInt64> = []
     for endpoint in endpoints {
-      if endpoint.appears > JudgeTime.start { moments.insert(endpoint.appears + noticeDelay) }
-      for entry in endpoint.prices.dropFirst() { moments.insert(entry.at + noticeDelay) }
+      for moment in [endpoint.appears] + endpoint.prices.map(\.at) where moment > JudgeTime.start {
+        moments.insert(JudgeTime.start + (moment - JudgeTime.start + listEvery - 1) / listEvery * listEvery)
+      }
     }
     return moments.sorted()
   }

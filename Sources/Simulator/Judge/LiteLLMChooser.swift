@@ -93,7 +93,8 @@ final class LiteLLMChooser: Chooser {
     case .usage: return drawn(free, least: { Double(self.deployments[$0].tokens) })
     case .latency:
       guard let lowest = free.map({ deployments[$0].averageLatency }).min() else { return nil }
-      return drawn(free.filter { deployments[$0].averageLatency <= lowest * (1 + Self.latencyBuffer) }, least: { _ in 0 })
+      return drawn(
+        free.filter { deployments[$0].averageLatency <= lowest * (1 + Self.latencyBuffer) }, least: { _ in 0 })
     }
   }
 

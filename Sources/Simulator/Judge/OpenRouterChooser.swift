@@ -1,9 +1,9 @@
 /// OpenRouter's routing as its documentation describes it: "Provider Routing" (load balancing, sorting) and "Prompt
 /// Caching" (sticky routing).
 ///
-/// Where the documents leave something open, the reading is the one that favours it: it hears of prices as early as
-/// Pointsman; agents name their session, so that a conversation is sticky from its first success; the price of an endpoint
-/// is that of input and output together; a 429 is no outage.
+/// Where the documents leave something open, the reading is the one that favours it: agents name their session, so that a
+/// conversation is sticky from its first success; the price of an endpoint is that of input and output together; a 429 is
+/// no outage. It hears of prices when Pointsman does.
 final class OpenRouterChooser: Chooser {
   enum Order {
     /// By chance, in proportion to the inverse square of the price; the others behind, by price.

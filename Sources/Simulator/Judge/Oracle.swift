@@ -1,13 +1,15 @@
 /// The least that the same turns could have cost for one who knows everything before: prices, outages, deaths, the
 /// length of every answer and conversation, and the luck of every attempt.
 ///
-/// For each conversation dynamic programming over turn × the endpoint that holds its cache: the state keeps the cost of
-/// the cheapest way there, and the moment at which that way has the turn's answer. Conversations are taken in the order in
-/// which they begin, and what the earlier ones take of an endpoint's capacity is taken.
+/// For each conversation dynamic programming over turn × the endpoint that holds its newest cache: the state keeps the
+/// cost of the cheapest way there, the moment at which that way has the turn's answer, and what it left in the caches of
+/// the other endpoints. Conversations are taken in the order in which they begin, and what the earlier ones take of an
+/// endpoint's capacity is taken.
 ///
 /// Relaxed, which can only make it cheaper: rate limits do not bind it; caches never overflow; the system prompt that
-/// conversations share is in every cache from the beginning. It never uses an attempt that fails or breaks off. It is
-/// not quite the least: a conversation has one cache at a time, and none makes way for a later one.
+/// conversations share is in every cache from the beginning. It never uses an attempt that fails or breaks off. It is not
+/// quite the least: of two ways to a state it goes on with the cheaper one, no conversation makes way for a later one, and
+/// no turn waits for a cheaper moment.
 struct Oracle {
   private let world: JudgedWorld
   private var booked: [Bookings]
@@ -16,11 +18,13 @@ struct Oracle {
     var cost: Int64
     /// When the last answer ended.
     var at: UInt64
-    /// The endpoint of each turn; -1 where there was none.
     var turns: [Step]
+    /// For each endpoint the newest turn there and its end; -1: none.
+    var held: [(turn: Int, at: UInt64)]
   }
 
   private struct Step {
+    /// -1: nobody answered.
     var endpoint: Int
     var begins: UInt64
     var first: UInt64
@@ -37,7 +41,7 @@ struct Oracle {
       for (turn, step) in way.turns.enumerated() where step.endpoint >= 0 {
         oracle.booked[step.endpoint].add(from: step.begins, to: step.ends)
         score.turns[place][turn] = JudgedScore.Turn(
-          cost: step.cost, isAnswered: true, isUnbroken: true, prompt: plan.turns[turn].prompt, cached: step.cached,
+          cost: step.cost, isAnswered: true, prompt: plan.turns[turn].prompt, cached: step.cached,
           firstToken: step.first - step.begins, endpoint: step.endpoint)
       }
     }
@@ -48,30 +52,32 @@ struct Oracle {
     // The last state is that of nobody: nothing is cached, as in the beginning.
     let nobody = world.endpoints.count
     var ways: [Way?] = Array(repeating: nil, count: nobody + 1)
-    ways[nobody] = Way(cost: 0, at: plan.begins, turns: [])
+    ways[nobody] = Way(
+      cost: 0, at: plan.begins, turns: [], held: Array(repeating: (turn: -1, at: 0), count: nobody))
     for number in plan.turns.indices {
       var next: [Way?] = Array(repeating: nil, count: nobody + 1)
-      for (holder, way) in ways.enumerated() {
-        guard let way else { continue }
+      for case let way? in ways {
         let begin = number == 0 ? way.at : way.at + plan.turns[number - 1].think
         var isServed = false
         for wait: UInt64 in [0, 1_000_000_000, 5_000_000_000, 21_000_000_000] {
           // As patient as an agent; it waits only when nobody can answer.
           for endpoint in world.endpoints.indices {
             guard
-              let step = step(conversation, plan, number, at: endpoint, from: holder, since: way, begin: begin + wait)
+              let step = step(conversation, plan, number, at: endpoint, after: way, begin: begin + wait)
             else { continue }
             isServed = true
             let cost = way.cost + step.cost
             if let other = next[endpoint], (other.cost, other.at) <= (cost, step.ends) { continue }
-            next[endpoint] = Way(cost: cost, at: step.ends, turns: way.turns + [step])
+            var further = Way(cost: cost, at: step.ends, turns: way.turns + [step], held: way.held)
+            further.held[endpoint] = (number, step.ends)
+            next[endpoint] = further
           }
           if isServed { break }
         }
         if !isServed {
           let none = Step(endpoint: -1, begins: begin, first: begin, ends: begin + 21_000_000_000, cost: 0, cached: 0)
           if next[nobody].map({ way.cost < $0.cost }) ?? true {
-            next[nobody] = Way(cost: way.cost, at: none.ends, turns: way.turns + [none])
+            next[nobody] = Way(cost: way.cost, at: none.ends, turns: way.turns + [none], held: way.held)
           }
         }
       }
@@ -81,13 +87,12 @@ struct Oracle {
     }
     var best: Way?
     for case let way? in ways where best.map({ way.cost < $0.cost }) ?? true { best = way }
-    return best ?? Way(cost: 0, at: plan.begins, turns: [])
+    return best ?? Way(cost: 0, at: plan.begins, turns: [], held: [])
   }
 
   /// How a turn would go at an endpoint; `nil` when it would not.
   private func step(
-    _ conversation: Int, _ plan: PlannedConversation, _ number: Int, at endpoint: Int, from holder: Int, since way: Way,
-    begin: UInt64
+    _ conversation: Int, _ plan: PlannedConversation, _ number: Int, at endpoint: Int, after way: Way, begin: UInt64
   ) -> Step? {
     let facts = world.endpoints[endpoint]
     let turn = plan.turns[number]
@@ -99,8 +104,9 @@ struct Oracle {
     var cached: Int64 = 0
     if facts.cacheLife > 0 {
       cached = min(plan.system, turn.prompt)
-      if holder == endpoint, number > 0, begin <= way.at + facts.cacheLife, facts.death(after: way.at, to: begin) == nil {
-        let last = plan.turns[number - 1]
+      let held = way.held[endpoint]
+      if held.turn >= 0, begin <= held.at + facts.cacheLife, facts.death(after: held.at, to: begin) == nil {
+        let last = plan.turns[held.turn]
         cached = max(cached, min(last.prompt + (facts.keepsAnswers ? last.output : 0), turn.prompt))
       }
     }

@@ -50,7 +50,9 @@ struct ProviderSide {
     guard facts.cacheLife > 0 else { return }
     put(request.conversation, request.promptTokens + (facts.keepsAnswers ? answer : 0), at: now)
     put(-1 - request.group, system, at: now)
-    while kept > facts.cacheTokens, let oldest = cache.min(by: { ($0.value.usedAt, $0.key) < ($1.value.usedAt, $1.key) }) {
+    while kept > facts.cacheTokens,
+      let oldest = cache.min(by: { ($0.value.usedAt, $0.key) < ($1.value.usedAt, $1.key) })
+    {
       kept -= oldest.value.tokens
       cache[oldest.key] = nil
     }
