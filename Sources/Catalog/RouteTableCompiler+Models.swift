@@ -43,7 +43,8 @@ extension RouteTableCompiler {
 
   /// Adds what providers list that the file does not name there, where it asks for that.
   private mutating func join(_ entry: RoutesFile.ModelEntry, _ plan: inout PlannedModel) {
-    for (place, provider) in file.providers.enumerated() where provider.discovery?.joins == true {
+    for place in joiningProviders {
+      let provider = file.providers[place]
       guard let list = lists[place], !entry.endpoints.contains(where: { $0.provider.value == provider.name.value })
       else { continue }
       let names = [plan.name] + entry.endpoints.map(\.upstreamModel)

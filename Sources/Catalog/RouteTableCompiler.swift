@@ -54,8 +54,12 @@ struct RouteTableCompiler {
   var routes: [Route] = []
   var presets: [Preset] = []
 
+  /// Places in `file.providers` of those whose listed models join the file's.
+  let joiningProviders: [Int]
+
   init(file: RoutesFile, inputs: CompileInputs) {
     self.file = file
+    joiningProviders = file.providers.indices.filter { file.providers[$0].discovery?.joins == true }
     self.inputs = inputs
     mistakes = MistakeList(file: file.name, diagnostics: file.diagnostics)
   }

@@ -67,30 +67,40 @@ public final class EndpointHealth: Sendable {
     if cells.indices.contains(endpoint) { cells[endpoint].running.subtract(1, ordering: .relaxed) }
   }
 
-  /// Attempts under way at an endpoint, from all loops.
-  public func running(_ endpoint: Int) -> Int {
-    cells.indices.contains(endpoint) ? cells[endpoint].running.load(ordering: .relaxed) : 0
+  /// Everything that a decision asks of one endpoint, in one look.
+  struct Look {
+    var running = 0
+    var isStable = true
+    var isLimited = false
+    /// See `returnShare`.
+    var share = 1.0
   }
+
+  @inline(__always)
+  func look(_ endpoint: Int, now: UInt64) -> Look {
+    guard cells.indices.contains(endpoint) else { return Look() }
+    let cell = cells[endpoint]
+    var look = Look()
+    look.running = cell.running.load(ordering: .relaxed)
+    let failedAt = cell.failedAt.load(ordering: .relaxed)
+    look.isStable = failedAt == 0 || now >= failedAt &+ Self.outageWindow
+    look.isLimited = cell.limitedUntil.load(ordering: .relaxed) > now
+    let returnedAt = cell.returnedAt.load(ordering: .relaxed)
+    if returnedAt != 0, now < returnedAt &+ Self.returnRamp {
+      look.share = 0.1 + 0.9 * Double(now > returnedAt ? now - returnedAt : 0) / Double(Self.returnRamp)
+    }
+    return look
+  }
+
+  /// Attempts under way at an endpoint, from all loops.
+  public func running(_ endpoint: Int) -> Int { look(endpoint, now: 0).running }
 
   /// Whether no failure of the last 30 s stands unanswered by a success.
-  public func isStable(_ endpoint: Int, now: UInt64) -> Bool {
-    guard cells.indices.contains(endpoint) else { return true }
-    let failedAt = cells[endpoint].failedAt.load(ordering: .relaxed)
-    return failedAt == 0 || now >= failedAt &+ Self.outageWindow
-  }
+  public func isStable(_ endpoint: Int, now: UInt64) -> Bool { look(endpoint, now: now).isStable }
 
   /// Whether its rate limit is used up.
-  public func isLimited(_ endpoint: Int, now: UInt64) -> Bool {
-    guard cells.indices.contains(endpoint) else { return false }
-    return cells[endpoint].limitedUntil.load(ordering: .relaxed) > now
-  }
+  public func isLimited(_ endpoint: Int, now: UInt64) -> Bool { look(endpoint, now: now).isLimited }
 
   /// Which share of its requests an endpoint gets that has returned from an outage: from 0.1 up to 1 over `returnRamp`.
-  public func returnShare(_ endpoint: Int, now: UInt64) -> Double {
-    guard cells.indices.contains(endpoint) else { return 1 }
-    let returnedAt = cells[endpoint].returnedAt.load(ordering: .relaxed)
-    if returnedAt == 0 || now >= returnedAt &+ Self.returnRamp { return 1 }
-    let elapsed = now > returnedAt ? now - returnedAt : 0
-    return 0.1 + 0.9 * Double(elapsed) / Double(Self.returnRamp)
-  }
+  public func returnShare(_ endpoint: Int, now: UInt64) -> Double { look(endpoint, now: now).share }
 }

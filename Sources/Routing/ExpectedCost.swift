@@ -26,6 +26,9 @@ struct ExpectedCost {
   var now: Double { cachedInput + input + output + fixed + waste }
   var total: Double { now + further }
 
+  /// Not reckoned.
+  init() {}
+
   /// - Parameters:
   ///   - held: what the endpoint holds of this conversation.
   @inline(__always)

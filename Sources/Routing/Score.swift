@@ -22,7 +22,6 @@ struct ScoredCandidate {
   var price: PriceFacts
   var hasPrice: Bool
   var cost: ExpectedCost
-  var estimate: EndpointEstimate
   var quality: Double?
   var running: Int
   var concurrency: Int

@@ -76,9 +76,16 @@ extension Selection {
     /// A request that names an order is served in it; chance and conversations do not come into it.
     private var namedOrder: [String] { question.controls?.order ?? [] }
 
+    /// What a request will cost is reckoned only when something depends on it, or somebody wants to know.
+    private var needsCost = true
+    private var needsQuality = true
+
     mutating func decide(using random: inout FastRandom) -> Decision {
+      let isExplained = rejected != nil
+      needsCost = isExplained || policy.usesCost || !question.held.isEmpty || plan.limits.exploration > 0
+      needsQuality = isExplained || policy.usesQuality
       collect(using: &random)
-      policy.score(&scored)
+      policy.score(&scored, selection.knowledge)
       rank(using: &random)
       pinOrHold()
       if pinned == nil, held == nil { explore(using: &random) }
@@ -99,11 +106,13 @@ extension Selection {
       let routes = question.fallbackRoutes.filter(table.routes.indices.contains)
       let filters = CandidateFilter.all(for: question, limits: plan.limits, sellsFlex: sellsFlex(routes))
       let draw = Double(random.next() >> 11) * 0x1p-53
+      let facts = selection.candidates.facts
+      let known = selection.knowledge.endpoints
       var tier = 0
       var position = 0
       for places in plan.tiers {
         for place in places {
-          consider(place, tier: tier, position: position, filters, draw)
+          consider(place, tier: tier, position: position, facts, known, filters, draw)
           position += 1
         }
         tier += 1
@@ -114,7 +123,7 @@ extension Selection {
       for route in routes {
         for places in table.routes[route].tiers {
           for place in places where seen.insert(place).inserted {
-            consider(place, tier: tier, position: position, filters, draw)
+            consider(place, tier: tier, position: position, facts, known, filters, draw)
             position += 1
           }
           tier += 1
@@ -133,29 +142,32 @@ extension Selection {
 
     @inline(__always)
     private mutating func consider(
-      _ place: Int, tier: Int, position: Int, _ filters: [CandidateFilter], _ draw: Double
+      _ place: Int, tier: Int, position: Int, _ allFacts: [CandidateFacts], _ known: [EndpointEstimate],
+      _ filters: [CandidateFilter], _ draw: Double
     ) {
-      let facts = selection.candidates.facts[place]
-      let running = selection.health.running(place)
+      let facts = allFacts[place]
+      let health = selection.health.look(place, now: selection.now)
       for filter in filters {
-        if let rejection = filter.rejection(of: facts, at: place, in: selection.candidates, running: running) {
+        if let rejection = filter.rejection(of: facts, at: place, in: selection.candidates, running: health.running) {
           rejections += 1
           if rejection.isTemporary { fullOnes += 1 }
           rejected?.append((place, rejection))
           return
         }
       }
-      let known = selection.knowledge.endpoints
-      let estimate = known.indices.contains(place) ? known[place] : EndpointEstimate()
-      let price = selection.candidates.price(
-        at: place, promptTokens: question.promptTokens, minuteOfDay: question.minuteOfDay)
-      let holding = question.held.first { $0.endpoint == facts.key }
+      let estimate = place < known.count ? known[place] : EndpointEstimate()
+      let price =
+        facts.hasOverrides
+        ? selection.candidates.price(
+          at: place, promptTokens: question.promptTokens, minuteOfDay: question.minuteOfDay) : facts.price
+      let holding = question.held.isEmpty ? nil : question.held.first { $0.endpoint == facts.key }
       scored.append(
         ScoredCandidate(
           place: place, tier: tier, position: position, price: price, hasPrice: facts.hasPrice,
-          cost: ExpectedCost(question, facts, price, estimate, held: holding), estimate: estimate,
-          quality: quality(of: facts, place), running: running, concurrency: facts.concurrency,
-          isHolder: holding?.isHolder ?? false, setbacks: setbacks(of: facts, place, estimate, draw)))
+          cost: needsCost ? ExpectedCost(question, facts, price, estimate, held: holding) : ExpectedCost(),
+          quality: needsQuality ? quality(of: facts, place) : nil, running: health.running,
+          concurrency: facts.concurrency, isHolder: holding?.isHolder ?? false,
+          setbacks: setbacks(of: facts, place, estimate, health, draw)))
     }
 
     /// The declared score, lowered by what was seen of its tool calls.
@@ -168,15 +180,12 @@ extension Selection {
     }
 
     private func setbacks(
-      of facts: CandidateFacts, _ place: Int, _ estimate: EndpointEstimate, _ draw: Double
+      of facts: CandidateFacts, _ place: Int, _ estimate: EndpointEstimate, _ health: EndpointHealth.Look,
+      _ draw: Double
     ) -> Setbacks {
       var setbacks: Setbacks = []
-      let health = selection.health
-      let now = selection.now
-      if !health.isStable(place, now: now) || draw >= health.returnShare(place, now: now) {
-        setbacks.insert(.unstable)
-      }
-      if health.isLimited(place, now: now) { setbacks.insert(.limited) }
+      if !health.isStable || draw >= health.share { setbacks.insert(.unstable) }
+      if health.isLimited { setbacks.insert(.limited) }
       if estimate.isLagging { setbacks.insert(.lagging) }
       if question.unixSeconds > facts.priceStaleAt { setbacks.insert(.stalePrice) }
       if let controls = question.controls, !isPreferred(controls, place, estimate) { setbacks.insert(.notPreferred) }
@@ -226,6 +235,8 @@ extension Selection {
         } else {
           let total = scored[index].score.total
           scored[index].rank = total.isNaN ? .infinity : total
+          // Equals come in the order of the file, except that the work is spread among equally busy ones.
+          if case .leastBusy = policy { scored[index].rank += Double(random.next() >> 11) * 0x1p-53 * 1e-6 }
         }
         if !named.isEmpty {
           // The named ones in their order before everything else, whatever stands against them.
@@ -233,15 +244,9 @@ extension Selection {
             group = position - named.count
           }
         }
-        order.append(Ranked(group: group, rank: scored[index].rank, tie: tie(index, &random), index: index))
+        order.append(Ranked(rank: scored[index].rank, group: Int32(clamping: group), index: Int32(clamping: index)))
       }
       order.sort { $0.precedes($1) }
-    }
-
-    /// Equals come in the order of the file, except that the work is spread among equally busy ones.
-    private func tie(_ index: Int, _ random: inout FastRandom) -> UInt64 {
-      if case .leastBusy = policy { return random.next() }
-      return UInt64(index)
     }
 
     /// The one endpoint that made all of the reasoning in the history; `nil` when several did, since nobody accepts a
@@ -289,13 +294,13 @@ extension Selection {
       for (position, ranked) in order.enumerated() {
         let candidate = scored[ranked.index]
         guard candidate.tier == best.tier, candidate.setbacks.isEmpty else { continue }
-        guard candidate.estimate.lastHeard == 0 || selection.now > candidate.estimate.lastHeard &+ Selection.idleAfter
-        else { continue }
+        let lastHeard = selection.knowledge.estimate(candidate.place).lastHeard
+        guard lastHeard == 0 || selection.now > lastHeard &+ Selection.idleAfter else { continue }
         guard !best.hasPrice || candidate.hasPrice,
           candidate.cost.now <= best.cost.now * Selection.explorationPriceLimit || best.cost.now <= 0
         else { continue }
-        if candidate.estimate.lastHeard < oldest {
-          oldest = candidate.estimate.lastHeard
+        if lastHeard < oldest {
+          oldest = lastHeard
           idle = position
         }
       }
@@ -330,19 +335,25 @@ extension Selection {
 
   /// A candidate on its way to its place in the order.
   struct Ranked {
-    /// Groups follow one another, the lowest first.
-    var group: Int
-    /// Within a group the least comes first.
+    /// Within a group the least comes first; equals in the order of the file.
     var rank: Double
-    var tie: UInt64
+    /// Groups follow one another, the lowest first.
+    var group: Int32
+    private let place: Int32
     /// The place in `Work.scored`.
-    var index: Int
+    var index: Int { Int(place) }
+
+    init(rank: Double, group: Int32, index: Int32) {
+      self.rank = rank
+      self.group = group
+      place = index
+    }
 
     @inline(__always)
     func precedes(_ other: Ranked) -> Bool {
       if group != other.group { return group < other.group }
       if rank != other.rank { return rank < other.rank }
-      return tie < other.tie
+      return place < other.place
     }
   }
 }

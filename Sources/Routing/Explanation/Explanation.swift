@@ -74,7 +74,7 @@ public struct Explanation: Sendable {
       candidate.cachedTokens = scored.cost.cachedTokens
       candidate.price = table.endpoints[scored.place].price(
         promptTokens: work.question.promptTokens, minuteOfDay: work.question.minuteOfDay)
-      candidate.estimate = scored.estimate
+      candidate.estimate = selection.knowledge.estimate(scored.place)
       candidate.report = reports.indices.contains(scored.place) ? reports[scored.place] : nil
       candidate.isHolder = scored.isHolder
       return candidate

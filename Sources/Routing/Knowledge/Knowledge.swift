@@ -106,4 +106,10 @@ public final class Knowledge: Sendable {
     self.reports = reports
     self.routes = routes
   }
+
+  /// What is known of the endpoint at this place; the defaults for one that this was not made for.
+  @inline(__always)
+  func estimate(_ place: Int) -> EndpointEstimate {
+    endpoints.indices.contains(place) ? endpoints[place] : EndpointEstimate()
+  }
 }

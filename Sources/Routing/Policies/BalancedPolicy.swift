@@ -5,7 +5,7 @@ import Catalog
 enum BalancedPolicy {
   static let termNames = ["price", "latency", "throughput", "availability", "quality"]
 
-  static func score(_ candidates: inout [ScoredCandidate], _ weights: BalancedWeights) {
+  static func score(_ candidates: inout [ScoredCandidate], _ known: Knowledge, _ weights: BalancedWeights) {
     var cheapest = Double.infinity
     var dearest = 0.0
     var first = Double.infinity
@@ -15,14 +15,15 @@ enum BalancedPolicy {
         cheapest = min(cheapest, candidate.cost.total)
         dearest = max(dearest, candidate.cost.total)
       }
-      first = min(first, candidate.estimate.firstToken)
-      fastest = max(fastest, candidate.estimate.throughput)
+      let estimate = known.estimate(candidate.place)
+      first = min(first, estimate.firstToken)
+      fastest = max(fastest, estimate.throughput)
     }
     for index in candidates.indices {
       let candidate = candidates[index]
       // One whose price is unknown counts as the dearest that is known: unknown is not free.
       let cost = candidate.hasPrice ? candidate.cost.total : dearest
-      let estimate = candidate.estimate
+      let estimate = known.estimate(candidate.place)
       candidates[index].score.terms = (
         weights.price * distance(cost, from: cheapest),
         weights.latency * distance(estimate.firstToken, from: first),

@@ -75,15 +75,31 @@ enum Policy {
     }
   }
 
+  /// Whether it looks at what a request will cost.
+  var usesCost: Bool {
+    switch self {
+    case .cheapest, .balanced: true
+    default: false
+    }
+  }
+
+  /// Whether it looks at quality.
+  var usesQuality: Bool {
+    switch self {
+    case .balanced, .toolQuality: true
+    default: false
+    }
+  }
+
   /// Gives every candidate its score, and a weight where chance decides.
-  func score(_ candidates: inout [ScoredCandidate]) {
+  func score(_ candidates: inout [ScoredCandidate], _ known: Knowledge) {
     switch self {
     case .cheapest: CheapestPolicy.score(&candidates)
-    case .fastestFirstToken: LatencyPolicy.score(&candidates)
-    case .fastestThroughput: ThroughputPolicy.score(&candidates)
-    case .balanced(let weights): BalancedPolicy.score(&candidates, weights)
+    case .fastestFirstToken: LatencyPolicy.score(&candidates, known)
+    case .fastestThroughput: ThroughputPolicy.score(&candidates, known)
+    case .balanced(let weights): BalancedPolicy.score(&candidates, known, weights)
     case .leastBusy: LeastBusyPolicy.score(&candidates)
-    case .toolQuality: ToolQualityPolicy.score(&candidates)
+    case .toolQuality: ToolQualityPolicy.score(&candidates, known)
     case .inverseSquare: InverseSquarePolicy.score(&candidates)
     case .written(let places): OrderPolicy.score(&candidates, places)
     case .weighted(let weights): WeightedPolicy.score(&candidates, weights)
