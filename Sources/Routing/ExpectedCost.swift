@@ -55,7 +55,10 @@ struct ExpectedCost {
     if question.furtherTurns > 0 {
       // Each further turn sends what is there now, and the answers in between, again: cached, as far as it goes.
       let grown = prompt + outputTokens * (1 + question.furtherTurns) / 2
-      let cacheable = price.cachedInput < price.input ? grown * min(max(estimate.cacheYield, 0), 1) * (1 - risk) : 0
+      // A failure before content costs nothing there, but what is then sent elsewhere is cached nowhere; half of such
+      // turns find some of it when they come back.
+      let stays = (1 - risk) * (1 - min(max(estimate.failureRate, 0), 1) / 2)
+      let cacheable = price.cachedInput < price.input ? grown * min(max(estimate.cacheYield, 0), 1) * stays : 0
       let turn = cacheable * price.cachedInput + (grown - cacheable + outputTokens) * price.input
       further = question.furtherTurns * (turn + output + fixed + risk * (turn + output / 2))
     }

@@ -21,7 +21,7 @@ public struct Selection {
   /// An idle endpoint is explored only when it may cost at most this many times what the first pick would.
   static let explorationPriceLimit = 3.0
   /// A conversation moves only to an endpoint that is expected to be cheaper by more than this share.
-  static let hysteresis = 0.05
+  static let hysteresis = 0.1
 
   /// What to try, and in which order.
   public func decide(_ question: Question, using random: inout FastRandom) -> Decision {
@@ -167,7 +167,7 @@ extension Selection {
           cost: needsCost ? ExpectedCost(question, facts, price, estimate, held: holding) : ExpectedCost(),
           quality: needsQuality ? quality(of: facts, place) : nil, running: health.running,
           concurrency: facts.concurrency, isHolder: holding?.isHolder ?? false,
-          setbacks: setbacks(of: facts, place, estimate, health, draw)))
+          setbacks: setbacks(of: facts, place, estimate, health, isWarm: (holding?.tokens ?? 0) > 0, draw)))
     }
 
     /// The declared score, lowered by what was seen of its tool calls.
@@ -179,12 +179,14 @@ extension Selection {
       return (facts.quality ?? 1) * (1 - errors.rate)
     }
 
+    /// - Parameter isWarm: it has some of the conversation in its cache: that is a load which it had before, so its return
+    ///   from an outage need not be slow.
     private func setbacks(
       of facts: CandidateFacts, _ place: Int, _ estimate: EndpointEstimate, _ health: EndpointHealth.Look,
-      _ draw: Double
+      isWarm: Bool, _ draw: Double
     ) -> Setbacks {
       var setbacks: Setbacks = []
-      if !health.isStable || draw >= health.share { setbacks.insert(.unstable) }
+      if !health.isStable || !isWarm && draw >= health.share { setbacks.insert(.unstable) }
       if health.isLimited { setbacks.insert(.limited) }
       if estimate.isLagging { setbacks.insert(.lagging) }
       if question.unixSeconds > facts.priceStaleAt { setbacks.insert(.stalePrice) }
