@@ -75,7 +75,8 @@ extension Attempt {
       releaseFinish()
       if hasUsage { usageChunkSent = true }
       // A usage that says less than what is known already would undo it for the client.
-      let saysLess = tally.usage != nil && scan.usage != tally.usage && scan.usageRange.map { data[$0.lowerBound] } == 0x7b
+      let isObject = scan.usageRange.map { data[$0.lowerBound] } == UInt8(ascii: "{")
+      let saysLess = isObject && tally.usage != nil && scan.usage != tally.usage
       emit(data, scan, usage: saysLess ? .set(tally.usageJSON) : .keep, isMultiLine: isMultiLine)
     } else if hasUsage {
       releaseFinish()

@@ -29,9 +29,12 @@ struct CheckCommand: ParsableCommand {
       let (table, compiled) = RouteTable.compile(file, inputs)
       diagnostics = compiled
       summary = table.map {
-        "\(path): " + Self.counted($0.providers.count, "provider") + ", " + Self.counted($0.models.count, "model") + ", "
-          + Self.counted($0.endpoints.count, "endpoint") + ", "
-          + Self.counted($0.routes.filter { !$0.isImplied }.count, "route")
+        let parts = [
+          Self.counted($0.providers.count, "provider"), Self.counted($0.models.count, "model"),
+          Self.counted($0.endpoints.count, "endpoint"),
+          Self.counted($0.routes.count(where: { !$0.isImplied }), "route"),
+        ]
+        return "\(path): " + parts.joined(separator: ", ")
       }
       let used = Set(table?.providers.map(\.name) ?? [])
       if table != nil { leftOut = file.providerNames.filter { !used.contains($0) } }
@@ -47,7 +50,8 @@ struct CheckCommand: ParsableCommand {
           Self.counted(leftOut.count, "optional provider") + " left out (no key, or not asked): "
             + leftOut.joined(separator: ", "))
       }
-      print((summary.map { "\($0); " } ?? "") + Self.counted(errors, "error") + ", " + Self.counted(warnings, "warning"))
+      let found = Self.counted(errors, "error") + ", " + Self.counted(warnings, "warning")
+      print((summary.map { "\($0); " } ?? "") + found)
     }
     if diagnostics.contains(where: { $0.severity == .error }) { throw ExitCode(1) }
   }

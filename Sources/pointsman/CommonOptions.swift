@@ -51,9 +51,9 @@ struct ListenAddress: ExpressibleByArgument {
   /// - Throws: `StartFailure` that names the address and the option that gives it.
   func requireFree(option: String) throws {
     let error = pm_check_free(host, port)
-    if error < 0 {
-      throw StartFailure("cannot listen on \(defaultValueDescription) (\(option)): \(String(cString: strerror(-error)))")
-    }
+    guard error < 0 else { return }
+    let reason = SystemReason(code: -error).text
+    throw StartFailure("cannot listen on \(defaultValueDescription) (\(option)): \(reason)")
   }
 
   var isLoopback: Bool { host.hasPrefix("127.") || host == "::1" }

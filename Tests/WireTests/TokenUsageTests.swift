@@ -48,7 +48,9 @@ import Testing
     }
   }
 
-  @Test(arguments: ["{}", #"{"total_tokens":6}"#, #"{"prompt_tokens":null,"prompt_tokens_details":{"cached_tokens":1}}"#])
+  @Test(arguments: [
+    "{}", #"{"total_tokens":6}"#, #"{"prompt_tokens":null,"prompt_tokens_details":{"cached_tokens":1}}"#,
+  ])
   func `a usage without input and output is none, and no mistake`(_ object: String) throws {
     #expect(try usage(object).0 == nil)
     #expect(try !usage(object).isInvalid)

@@ -102,9 +102,7 @@ public enum Redaction {
   }
   /// Letters, digits and what keys have between them.
   private static func isWord(_ byte: UInt8) -> Bool {
-    isLetter(byte) || isDigit(byte)
-      || [UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: "+"), UInt8(ascii: "="), UInt8(ascii: "~")]
-        .contains(byte)
+    isLetter(byte) || isDigit(byte) || "-_.+=~".utf8.contains(byte)
   }
 }
 
