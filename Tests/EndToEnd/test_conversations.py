@@ -43,6 +43,7 @@ class Conversation:
                       {"role": "user", "content": "And?"}]
 
 
+@pytest.mark.timeout(900)
 def test_each_conversation_stays_with_its_cache_and_moves_once(pair, start_router):
   providers = {name: engine.provider() for name, engine in zip(("north", "south"), pair)}
   routes = route_to([("north", "tiny", 1), ("south", "tiny", 1)], providers)
