@@ -49,6 +49,7 @@ final class DataLoop: RoundDriver, TimerTarget {
   func run() {
     loop.run()
     server.closeAll()
+    upstream.close()
     _ = journal.close()
   }
 
@@ -68,8 +69,8 @@ final class DataLoop: RoundDriver, TimerTarget {
       isDraining = true
       isStopping = true
       gateway.isReady = false
+      gateway.isStopping = true
       server.drain()
-      relay.stopAll()
     }
   }
 
@@ -78,6 +79,8 @@ final class DataLoop: RoundDriver, TimerTarget {
   /// Open records before curl is driven, settle records before the writes that end a response.
   func driveRound() -> Bool {
     server.resumePipelined()
+    // Whatever has begun since, a next attempt too.
+    if isStopping { relay.stopAll() }
     upstream.beginRound()
     var more = false
     for _ in 0..<8 {
@@ -91,7 +94,7 @@ final class DataLoop: RoundDriver, TimerTarget {
     if !settled || isHeld { loop.arm(retryTimer, at: loop.now &+ 50_000_000) }
     count()
     if isDraining, relay.completionCount == 0, isStopping || server.connectionCount == 0 { loop.stop() }
-    return more || server.hasResumable || upstream.hasChanges
+    return more || isStopping || server.hasResumable || upstream.hasChanges
   }
 
   private func flushJournal() -> Bool {

@@ -151,13 +151,7 @@ struct ErrorResponse {
     connection.respond(
       status: status, contentType: "application/json",
       fields: { out in
-        if let id {
-          out.append("x-request-id: ")
-          out.append(id.description)
-          out.append("\r\nX-Generation-Id: gen-")
-          out.append(id.hex)
-          out.append("\r\n")
-        }
+        id?.appendFields(to: &out)
         if let retryAfter {
           out.append("Retry-After: ")
           out.append(retryAfter)
@@ -177,7 +171,7 @@ struct ErrorResponse {
     if let last = attempts.last {
       out += Array(#","provider_name":"#.utf8) + JSONText.quoted(last.provider)
       out += Array(#","previous_errors":["#.utf8)
-      for (place, attempt) in attempts.enumerated() {
+      for (place, attempt) in attempts.suffix(FailedAttempt.toldLimit).enumerated() {
         if place > 0 { out.append(UInt8(ascii: ",")) }
         out += Array(#"{"provider":"#.utf8) + JSONText.quoted(attempt.provider)
         out += Array(#","code":"#.utf8) + JSONText.quoted(attempt.failure.name)

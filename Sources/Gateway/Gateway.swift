@@ -38,6 +38,8 @@ final class Gateway: RequestHandler, ErrorPresenter {
   /// Set once both exist; the relay answers for everything behind admission.
   var relay: Relay?
   var isReady = true
+  /// The loop is about to end: no completion may begin any more.
+  var isStopping = false
 
   init(counters: LoopCounters, address: String, table: RouteTable) {
     self.counters = counters
@@ -75,6 +77,7 @@ final class Gateway: RequestHandler, ErrorPresenter {
 
   func receivedRequest(_ connection: Connection) {
     guard let incoming = connection.exchange as? Incoming, let relay else { return }
+    if isStopping { return refuse(connection, ErrorResponse(RouterError.routerStops)) }
     let request: RequestScan
     do throws(RequestError) {
       request = try connection.body.withSpan { body throws(RequestError) in try incoming.scanner.finish(body) }
@@ -137,7 +140,7 @@ final class Gateway: RequestHandler, ErrorPresenter {
   ) -> ErrorResponse? {
     guard let relay else { return nil }
     let head = connection.head
-    if head.method == .options { return preflight(connection) }
+    if head.method == .options { return preflight(connection, "POST") }
     guard head.method == .post else {
       return ErrorResponse(
         405, "method_not_allowed", "invalid_request", "send this request as POST with a JSON body",
@@ -179,13 +182,17 @@ final class Gateway: RequestHandler, ErrorPresenter {
     return nil
   }
 
-  private func preflight(_ connection: Connection) -> ErrorResponse? {
+  /// Answers what a browser asks before it sends a page's request.
+  private func preflight(_ connection: Connection, _ method: StaticString) -> ErrorResponse? {
     let nothing: [UInt8] = []
     connection.respond(
       status: 200, contentType: "text/plain; charset=utf-8",
       fields: { out in
-        out.append("Allow: POST, OPTIONS\r\nAccess-Control-Allow-Methods: POST\r\n")
-        out.append("Access-Control-Allow-Headers: authorization, content-type\r\nAccess-Control-Max-Age: 600\r\n")
+        out.append("Allow: ")
+        out.append(method)
+        out.append(", OPTIONS\r\nAccess-Control-Allow-Methods: ")
+        out.append(method)
+        out.append("\r\nAccess-Control-Allow-Headers: authorization, content-type\r\nAccess-Control-Max-Age: 600\r\n")
       }, body: nothing.span)
     return nil
   }
@@ -197,9 +204,11 @@ final class Gateway: RequestHandler, ErrorPresenter {
       return ErrorResponse(
         404, "unknown_url", "not_found", "there is nothing at this path; the API starts at /v1, for example /v1/models")
     }
+    if connection.head.method == .options { return preflight(connection, "GET, HEAD") }
     guard connection.head.method == .get || connection.head.method == .head else {
       return ErrorResponse(
-        405, "method_not_allowed", "invalid_request", "send this request as GET", fields: "Allow: GET, HEAD\r\n")
+        405, "method_not_allowed", "invalid_request", "send this request as GET",
+        fields: "Allow: GET, HEAD, OPTIONS\r\n")
     }
     if connection.head.hasBody {
       return ErrorResponse(400, "unexpected_body", "invalid_request", "a GET request here has no body")
@@ -217,17 +226,22 @@ final class Gateway: RequestHandler, ErrorPresenter {
           "send a key that is known here: `Authorization: Bearer <your key>`", fields: "WWW-Authenticate: Bearer\r\n")
       }
       guard case .model(let id) = path else {
-        let list = table.modelsListJSON
-        connection.respond(status: 200, contentType: "application/json", body: list.span)
+        answer(connection, json: table.modelsListJSON)
         return nil
       }
       guard let model = table.modelJSON(named: id.span) else {
         return ErrorResponse(
           404, "model_not_found", "not_found", "there is no route or model of that name; GET /v1/models lists them")
       }
-      connection.respond(status: 200, contentType: "application/json", body: model.span)
+      answer(connection, json: model)
     }
     return nil
+  }
+
+  private func answer(_ connection: Connection, json: [UInt8]) {
+    let id = relay?.nextID()
+    connection.respond(
+      status: 200, contentType: "application/json", fields: { out in id?.appendFields(to: &out) }, body: json.span)
   }
 
   private func answer(_ connection: Connection, _ status: Int, _ text: [UInt8]) {
@@ -239,7 +253,7 @@ final class Gateway: RequestHandler, ErrorPresenter {
   private func refuse(_ connection: Connection, _ response: ErrorResponse) {
     counters.add(.refused(status: response.status))
     connection.exchange = nil
-    response.write(to: connection, id: nil)
+    response.write(to: connection, id: relay?.nextID())
   }
 
   func respond(_ error: RouterError, on connection: Connection, completion: RecordID) {

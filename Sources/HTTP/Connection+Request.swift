@@ -166,7 +166,6 @@ extension Connection {
     // A response that began before has told the client already.
     if !responseStarted { closesAfterResponse = mustClose }
     chunked = nil
-    requestTime = loop.now
     setPhase(.max)
     if input.isEmpty { releaseInput() }
     server.handler.receivedRequest(self)
@@ -178,7 +177,6 @@ extension Connection {
     state = .responding
     closesAfterResponse = true
     chunked = nil
-    requestTime = loop.now
     setPhase(.max)
     if responseStarted {
       // Half a response is out already, and no other can follow it.

@@ -74,8 +74,8 @@ public final class Connection: PollTarget, TimerTarget {
   public var commonFields: [UInt8] = []
   /// Who answers the request at hand.
   public var exchange: (any Exchange)?
-  /// Monotonic nanoseconds at which the request at hand was whole.
-  public internal(set) var requestTime: UInt64 = 0
+  /// Changes when `body` is given back: what is in it from then on belongs to another request.
+  public private(set) var bodyGeneration: UInt64 = 0
 
   public var loop: EventLoop { server.loop }
 
@@ -101,7 +101,6 @@ public final class Connection: PollTarget, TimerTarget {
   /// Whether bytes have come that are not parsed yet.
   var hasUnparsed: Bool { !input.isEmpty || transport.isHolding }
 
-  /// Whether so much output waits that no further request is taken on.
   /// Whether the unwritten output is over the high mark now; if it is, `outputDrained` is called once it is down to the low
   /// mark again.
   public func notePressure() -> Bool {
@@ -109,6 +108,7 @@ public final class Connection: PollTarget, TimerTarget {
     return isOverHighMark
   }
 
+  /// Whether so much output waits that no further request is taken on.
   var isBackedUp: Bool { isOverHighMark || output.count > server.limits.outputHigh }
 
   // MARK: - Events
@@ -335,17 +335,10 @@ public final class Connection: PollTarget, TimerTarget {
 
   /// Gives the body's memory back once nobody needs it.
   public func releaseBody() {
+    bodyGeneration &+= 1
     uncountBody()
     body.removeAll()
     body.release()
-  }
-
-  /// Takes over the body, so that it can outlive the request's parsing.
-  public func takeBody() -> ByteBuffer {
-    var taken = ByteBuffer()
-    swap(&taken, &body)
-    uncountBody()
-    return taken
   }
 
   private func releaseRequest() {

@@ -57,8 +57,10 @@ extension Attempt {
     tally.meter(scan, data)
     if isComplete {
       tally.flags.insert(.cutAfterFinish)
+    } else if scan.error == nil {
+      fail(.errorEvent, Self.errorFinish)
     } else {
-      fail(.errorEvent, scan.error == nil ? Self.errorFinish : said(data).message ?? "it sent an error event")
+      failByErrorEvent(said(data))
     }
   }
   static let errorFinish = "it ended its answer with the finish reason \"error\""

@@ -94,7 +94,7 @@ final class Attempt: UpstreamObserver {
   }
 
   func received(_ bytes: Span<UInt8>) {
-    if isOver { return }
+    if isOver { return receivedLate(bytes) }
     guard isSuccess else {
       if collected.count < Self.errorBodyLimit {
         collected.append(bytes.extracting(..<min(bytes.count, Self.errorBodyLimit - collected.count)))
@@ -122,6 +122,26 @@ final class Attempt: UpstreamObserver {
       fail(.badResponse, "one of its events is larger than 16 MiB")
     }
     if !isOver { completion.afterStreamBytes(self) }
+  }
+
+  /// The client has its end. A usage that had not come before it still completes the record.
+  private func receivedLate(_ bytes: Span<UInt8>) {
+    guard var record = unmetered else { return }
+    do throws(FramingError) {
+      try framer.feed(bytes) { data, _ in
+        if let scan = try? ChunkScan.scan(data) { tally.noteUsage(scan, data) }
+        return tally.usage == nil
+      }
+    } catch {
+      unmetered = nil
+    }
+    if tally.usage == nil { return }
+    unmetered = nil
+    tally.flags.insert(.usageLate)
+    let metered = metered(record.outcome)
+    (record.usage, record.inputSource, record.outputSource) = (metered.usage, metered.inputSource, metered.outputSource)
+    (record.cost, record.priceVersion, record.flags) = (metered.cost, metered.priceVersion, metered.flags)
+    _ = completion.relay.sink.append(record)
   }
 
   func ended(_ end: UpstreamEnd) {
@@ -163,16 +183,33 @@ final class Attempt: UpstreamObserver {
     let said = collected.withSpan { self.said($0) }
     let text = said.message.map { "HTTP \(head.status): \($0)" } ?? "HTTP \(head.status)"
     switch head.status {
-    case 403 where said.kind == .contentFilter: fail(.badRequest, text, isClientFault: true)
-    case 401, 402, 403: fail(.providerAuth, text)
-    case 404: fail(.providerNotFound, text)
-    case 408: fail(.requestTimeout, text)
-    case 429: fail(.rateLimited, text)
-    case 400..<500: fail(.badRequest, text, isClientFault: true)
-    case 500...: fail(.serverError, text)
+    case 400...: fail(said, status: head.status, text)
     case 300..<400: fail(.badResponse, "\(text) (redirects are not followed)")
     default: fail(.badResponse, "\(text) (only 200 is an answer)")
     }
+  }
+
+  /// An answer of status 200 that says that it failed, by the status that it names or means.
+  func failByErrorEvent(_ said: ProviderError) {
+    let message = said.message ?? "it sent an error event"
+    guard let status = said.status, status < 500 else { return fail(.errorEvent, message) }
+    fail(said, status: status, message)
+  }
+
+  /// A failure by what its status, 400 or more, means.
+  private func fail(_ said: ProviderError, status: Int, _ text: String) {
+    let failure: FailureClass =
+      switch status {
+      case 403 where said.kind == .contentFilter: .badRequest
+      case 401, 402, 403: .providerAuth
+      case 404: .providerNotFound
+      case 408: .requestTimeout
+      case 429: .rateLimited
+      // Some say with a 400 that the router's own account there is empty.
+      case 400..<500: said.kind == .quota ? .providerAuth : .badRequest
+      default: .serverError
+      }
+    completion.attemptFailed(self, failure, text, status: status, isClientFault: failure == .badRequest)
   }
 
   /// What the provider said of its failure, without what may be a key: some repeat the one that they were sent.
@@ -197,11 +234,14 @@ final class Attempt: UpstreamObserver {
     }
   }
 
-  func fail(_ failure: FailureClass, _ message: String, isClientFault: Bool = false) {
-    completion.attemptFailed(self, failure, message, isClientFault: isClientFault)
+  func fail(_ failure: FailureClass, _ message: String) {
+    completion.attemptFailed(self, failure, message)
   }
 
   // MARK: - The record
+
+  /// The record, while the provider's usage may still come.
+  private var unmetered: AttemptSettled?
 
   /// Records how the attempt ended; exactly once.
   ///
@@ -217,6 +257,7 @@ final class Attempt: UpstreamObserver {
     record.httpStatus = head.map { UInt16(clamping: $0.status) }
     record.isFinal = isFinal
     _ = completion.relay.sink.append(record)
+    if completion.isStream, record.flags.contains(.usageMissing) { unmetered = record }
     if isCounted { teach(record, now) }
   }
 

@@ -32,11 +32,7 @@ extension Completion {
 
   /// `x-request-id`, `X-Generation-Id` and, when it is known, who served.
   func appendIdentity(to out: inout ByteBuffer, _ attempt: Attempt?) {
-    out.append("x-request-id: ")
-    out.append(uuid: (id.high, id.low))
-    out.append("\r\nX-Generation-Id: ")
-    generationJSON.withUnsafeBytes { out.append(UnsafeRawBufferPointer(rebasing: $0.dropFirst().dropLast())) }
-    out.append("\r\n")
+    id.appendFields(to: &out)
     guard let attempt else { return }
     out.append(targets.servedFields(of: attempt.place))
     out.append("X-Pointsman-Attempts: ")

@@ -35,10 +35,14 @@ extension Completion {
 
   func completeUnstreamed(_ attempt: Attempt) {
     guard attempt === current, !attempt.isOver else { return }
+    var said: ProviderError?
     let refusal: (FailureClass, String)? = attempt.collected.withSpan { body in
       guard let scan = try? ChunkScan.scan(body) else { return (.badResponse, "its answer is not valid JSON") }
       attempt.tally.note(scan, body, isWhole: true)
-      if scan.error != nil { return (.errorEvent, attempt.said(body).message ?? "it answered with an error") }
+      if scan.error != nil {
+        said = attempt.said(body)
+        return nil
+      }
       if scan.finishReason == .error { return (.errorEvent, Attempt.errorFinish) }
       guard (scan.choiceCount ?? 0) > 0 else { return (.badResponse, "its answer has no choices") }
       attempt.madeSignatures = scan.hasSignature
@@ -48,6 +52,7 @@ extension Completion {
       respondUnstreamed(attempt, body, scan)
       return nil
     }
+    if let said { return attempt.failByErrorEvent(said) }
     if let (failure, message) = refusal { return attempt.fail(failure, message) }
     linger(attempt)
   }
@@ -57,7 +62,8 @@ extension Completion {
     // Behind the opening brace; what the router itself writes there makes sure that another member follows.
     var metadata: [UInt8] = []
     if let choice {
-      metadata = Array(#""openrouter_metadata":"#.utf8)
+      metadata =
+        Array(#""openrouter_metadata":"#.utf8)
         + choice.json(tried: machine.failures, served: attempt.place) + [UInt8(ascii: ",")]
     }
     var length = metadata.count
@@ -144,15 +150,13 @@ extension Completion {
     connection.endStream()
   }
 
-  /// The process is stopping: what runs ends with an honest error.
+  /// The process is stopping: what runs ends with an honest error, and nothing is waited for.
   func routerStops() {
-    guard let attempt = current, !attempt.isOver else { return }
-    attempt.settle(.interrupted, .routerStopped, isFinal: true)
+    guard let attempt = current else { return close() }
+    let isAnswered = attempt.isOver
+    if !isAnswered { attempt.settle(.interrupted, .routerStopped, isFinal: true) }
     drop(attempt)
-    giveUp(
-      RouterError(
-        .unavailable, source: .router, isRetryable: true,
-        message: "the router is stopping; send the request again"))
+    if isAnswered { close() } else { giveUp(.routerStops) }
   }
 
   func close() {

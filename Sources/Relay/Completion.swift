@@ -3,7 +3,6 @@ import HTTP
 import Loop
 import Metering
 import Routing
-import Upstream
 import Wire
 
 /// One client request from first byte to record. Belongs to one loop.
@@ -27,8 +26,8 @@ final class Completion: Exchange, TimerTarget {
   let created: [UInt8]
   var connection: Connection?
   var machine: RelayStateMachine
-  private var nextInPlan = 0
-  private(set) var attemptNumber: UInt16 = 0
+  var nextInPlan = 0
+  var attemptNumber: UInt16 = 0
   var current: Attempt?
   var deadlines = StreamDeadlines()
   /// When the client was last sent something of the stream.
@@ -80,80 +79,8 @@ final class Completion: Exchange, TimerTarget {
     lastOutput = relay.loop.now
     if isStream { deadlines.heartbeatAt = lastOutput + StreamDeadlines.heartbeat }
     guard !decision.plan.endpoints.isEmpty else { return giveUp(nobodyMayServe()) }
-    startNext(.first)
+    go(prepare(.tryNext, after: decision.plan.endpoints[0]))
   }
-
-  private func startNext(_ reason: AttemptReason) {
-    let endpoint = decision.plan.endpoints[nextInPlan]
-    nextInPlan += 1
-    machine.attemptStarted()
-    startAttempt(at: endpoint, reason, fresh: false)
-  }
-
-  private func startAttempt(at place: Int, _ reason: AttemptReason, fresh: Bool) {
-    guard let connection else { return }
-    let now = relay.loop.now
-    let provider = table.endpoints[place].provider
-    let attempt = Attempt(completion: self, id: relay.nextID(), place: place, startedAt: now)
-    guard let target = targets.target(provider: provider, kind: kind) else {
-      // Nothing is sent, so there is no attempt to record.
-      attempt.isOver = true
-      return follow(
-        machine.attemptFailed(
-          FailedAttempt(provider: attempt.providerName, failure: .connect, message: "its name has no address"),
-          connectionWasStale: false), at: place)
-    }
-    let stripped =
-      decision.stripsSignatures(at: place)
-      ? connection.body.withSpan { request.strippingSignatures($0) } : nil
-    let form = SentForm(table.endpoints[place], of: plan, for: request, in: table)
-    if request.asksForStructure, let asked = connection.body.withSpan({ request.structureAsked($0) }) {
-      attempt.sample = AnswerSample(tools: asked.tools, responseFormat: asked.responseFormat)
-    }
-    attempt.left = LeftOut(parameters: form.dropping, signatures: stripped != nil)
-    let length = form.length(of: stripped?.scan ?? request)
-    attemptNumber += 1
-    guard relay.sink.append(openRecord(attempt, reason, length)) else {
-      attempt.isOver = true
-      return giveUp(
-        RouterError(
-          .unavailable, source: .router, isRetryable: true,
-          message: "the ledger cannot be written just now, so nothing was sent; try again in a moment"))
-    }
-    let timeouts = table.providers[provider].timeouts.overridden(by: route.timeouts)
-    let isLarge = length > Self.copiedBodyLimit && stripped == nil
-    if isLarge { attempt.sentBody = SplicedBody(request, of: connection, form: form) }
-    var body = ByteBuffer()
-    if let stripped {
-      body.reserve(length)
-      form.splice(stripped.body.span, stripped.scan) { body.append($0) }
-    } else if !isLarge {
-      // A small body is put together at once, so that it leaves in one write; a large one is read where it lies.
-      body.reserve(length)
-      connection.body.withSpan { bytes in form.splice(bytes, request) { body.append($0) } }
-    }
-    let transfer = UpstreamTransfer(
-      target: target, attempt: (attempt.id.high, attempt.id.low), hop: hop + 1,
-      body: body, source: attempt.sentBody,
-      connectTimeout: Int(timeouts.connect.nanoseconds / 1_000_000), wantsFreshConnection: fresh, observer: attempt)
-    attempt.transfer = transfer
-    current = attempt
-    if isStream {
-      deadlines.headers = now &+ timeouts.headers.nanoseconds
-      deadlines.firstToken = now &+ timeouts.firstToken.nanoseconds
-    } else {
-      // The head of an unstreamed answer comes when the answer is ready.
-      deadlines.headers = now &+ timeouts.unstreamed.nanoseconds
-    }
-    deadlines.gap = timeouts.gap.nanoseconds
-    rearm()
-    health.attemptStarted(endpoint: place)
-    attempt.isCounted = true
-    relay.upstream.start(transfer)
-  }
-
-  /// Up to here libcurl 7.88 sends head and body together.
-  private static let copiedBodyLimit = 60 << 10
 
   /// The price of this request at an endpoint.
   ///
@@ -192,34 +119,21 @@ final class Completion: Exchange, TimerTarget {
     return error
   }
 
-  private func openRecord(_ attempt: Attempt, _ reason: AttemptReason, _ bytes: Int) -> AttemptOpened {
-    let place = attempt.place
-    var record = AttemptOpened(
-      id: attempt.id, completion: id, unixMilliseconds: UInt64(clamping: relay.loop.wallMilliseconds))
-    record.key = key
-    record.route = route.name
-    record.model = table.models[table.endpoints[place].model].name
-    record.provider = table.providers[table.endpoints[place].provider].name
-    record.endpoint = table.endpoints[place].id
-    record.attempt = attemptNumber
-    record.reason = reason
-    if let rule = asked.question.rule { record.rule = route.rules[rule].name }
-    record.priceVersion = price(at: place)?.version ?? 0
-    record.promptBytes = UInt64(bytes)
-    record.streamed = isStream
-    return record
-  }
-
+  /// - Parameter status: what a failure inside a response of another status says of itself.
   func attemptFailed(
-    _ attempt: Attempt, _ failure: FailureClass, _ message: String, isStale: Bool = false, isClientFault: Bool = false
+    _ attempt: Attempt, _ failure: FailureClass, _ message: String, status: Int? = nil, isStale: Bool = false,
+    isClientFault: Bool = false
   ) {
     guard attempt === current, !attempt.isOver else { return }
     let failed = FailedAttempt(
-      provider: attempt.providerName, failure: failure, status: attempt.head?.status, message: message,
+      provider: attempt.providerName, failure: failure, status: status ?? attempt.head?.status, message: message,
       retryAfter: attempt.head?.retryAfter, isClientFault: isClientFault)
     let delivered = machine.hasDeliveredContent
-    let action = connection == nil ? nil : machine.attemptFailed(failed, connectionWasStale: isStale)
-    let isFinal = if case .giveUp = action { true } else { action == nil }
+    // What comes next is known before this one's record is: it tells whether it is the last.
+    let next: NextStep? =
+      connection == nil
+      ? nil : prepare(machine.attemptFailed(failed, connectionWasStale: isStale), after: attempt.place)
+    let isFinal = if case .attempt = next { false } else { true }
     if failure == .rateLimited {
       // Not a fault, and not an outage: it says itself when it has room again.
       health.limit(endpoint: attempt.place, for: Self.wait(asked: attempt.head?.retryAfter), now: relay.loop.now)
@@ -230,25 +144,13 @@ final class Completion: Exchange, TimerTarget {
       connection == nil ? .cancelled : delivered ? .interrupted : .failed, connection == nil ? .clientLeft : failure,
       isFinal: isFinal)
     drop(attempt)
-    if let action {
-      follow(action, at: attempt.place)
-    } else {
-      close()
-    }
+    if let next { go(next) } else { close() }
   }
 
   /// Nanoseconds to leave an endpoint alone that answered 429: what it asked for in seconds, or 5 s.
   private static func wait(asked text: String?) -> UInt64 {
     guard let text, let seconds = UInt64(text), seconds > 0 else { return 5_000_000_000 }
     return min(seconds, 300) * 1_000_000_000
-  }
-
-  private func follow(_ action: RelayStateMachine.Action, at place: Int) {
-    switch action {
-    case .tryNext: startNext(.fallback)
-    case .tryAgainFresh: startAttempt(at: place, .staleConnection, fresh: true)
-    case .giveUp(let error): giveUp(error)
-    }
   }
 
   /// Lets go of an attempt that is settled.

@@ -117,7 +117,8 @@ public final class Relay {
     Selection(snapshot.candidates, snapshot.knowledge, snapshot.health, now: loop.now)
   }
 
-  func nextID() -> RecordID { ids.next(unixMilliseconds: UInt64(clamping: loop.wallMilliseconds)) }
+  /// An id for a completion, an attempt or an answer that is neither.
+  public func nextID() -> RecordID { ids.next(unixMilliseconds: UInt64(clamping: loop.wallMilliseconds)) }
 
   /// The wall clock in seconds since 1970 as digits, made once a second.
   var createdDigits: [UInt8] {

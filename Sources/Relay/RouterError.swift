@@ -52,8 +52,17 @@ public struct RouterError: Error, Sendable, Equatable {
   }
 }
 
+extension RouterError {
+  /// For what is asked or still runs when the process stops.
+  public static let routerStops = RouterError(
+    .unavailable, source: .router, isRetryable: true, message: "the router is stopping; send the request again")
+}
+
 /// One try that failed, as the client may see it.
 public struct FailedAttempt: Sendable, Equatable {
+  /// How many a client is told of, the last ones: a route may have thousands.
+  public static let toldLimit = 16
+
   public var provider: String
   public var failure: FailureClass
   public var status: Int?

@@ -37,19 +37,14 @@ struct UsageTally {
 
   /// Takes note of the usage alone: that of an event behind the answer's end.
   mutating func noteUsage(_ scan: ChunkScan, _ data: Span<UInt8>) {
-    guard let newest = scan.usage, let range = scan.usageRange else {
+    guard let newest = scan.usage, let copy = scan.usageCopy(data) else {
       if scan.usageIsInvalid { flags.insert(.usageInvalid) }
       return
     }
     var whole = usage ?? newest
     whole.merge(last: newest)
     usage = whole
-    if whole == newest {
-      usageJSON.removeAll(keepingCapacity: true)
-      for index in range { usageJSON.append(data[index]) }
-    } else {
-      usageJSON = whole.json
-    }
+    usageJSON = whole == newest ? copy : whole.json
   }
 
   /// Whether the answer has no token at all: no content, and no count that says otherwise.

@@ -34,6 +34,8 @@ struct ResponseHeaderReader {
     if line[0] == 32 || line[0] == 9 { return .refused("the response has a folded header line") }
     fields += 1
     if fields > 100 { return .refused("the response has more than 100 header fields") }
+    // Blanks behind a value are no part of it.
+    while line[end - 1] == 32 || line[end - 1] == 9 { end -= 1 }
     return readField(line, end)
   }
 

@@ -15,11 +15,12 @@ public enum UpstreamProbe {
 
   /// - Parameters:
   ///   - fields: header lines, `Name: value`.
-  ///   - body: posted when there is one; else the request is a GET.
+  ///   - content: posted when there is some; else the request is a GET.
+  ///   - caFile: PEM file of the authorities to trust instead of the system's.
   ///   - milliseconds: for everything together.
   /// - Returns: `nil` when nothing answered in time.
   public static func send(
-    _ url: String, fields: [String], posting content: [UInt8]? = nil, milliseconds: Int
+    _ url: String, fields: [String], posting content: [UInt8]? = nil, caFile: String? = nil, milliseconds: Int
   ) -> Answer? {
     guard let easy = curl_easy_init() else { return nil }
     defer { curl_easy_cleanup(easy) }
@@ -32,6 +33,7 @@ public enum UpstreamProbe {
     pm_easy_set_long(easy, CURLOPT_NOSIGNAL, 1)
     pm_easy_set_long(easy, CURLOPT_TIMEOUT_MS, milliseconds)
     pm_easy_set_string(easy, CURLOPT_PROXY, "")
+    if let caFile { pm_easy_set_string(easy, CURLOPT_CAINFO, caFile) }
     pm_easy_set_string(easy, CURLOPT_PROTOCOLS_STR, "http,https")
     pm_easy_set_long(easy, CURLOPT_HTTP_CONTENT_DECODING, 0)
     pm_easy_set_pointer(easy, CURLOPT_WRITEDATA, Unmanaged.passUnretained(body).toOpaque())

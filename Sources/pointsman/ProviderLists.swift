@@ -90,9 +90,7 @@ struct ProviderLists {
     if let key = provider.credentials.first { fields.append("Authorization: Bearer \(key.reveal())") }
     // A local engine answers at once or is not there.
     let limit = provider.isLiteralAddress ? 1000 : 5000
-    guard let answer = UpstreamProbe.send(url, fields: fields, milliseconds: limit), answer.status == 200 else {
-      return nil
-    }
-    return answer.body
+    let answer = UpstreamProbe.send(url, fields: fields, caFile: provider.caFile, milliseconds: limit)
+    return answer?.status == 200 ? answer?.body : nil
   }
 }

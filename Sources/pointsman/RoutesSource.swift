@@ -29,7 +29,7 @@ struct RoutesSource {
     do {
       text = try String(contentsOfFile: path, encoding: .utf8)
     } catch {
-      let reason = (error as NSError).localizedDescription
+      let reason = SystemReason.reading(path)?.text ?? "it is not UTF-8"
       return (nil, [Diagnostic(file: path, line: 1, column: 1, severity: .error, message: "cannot be read: \(reason)")])
     }
     return RoutesFile.parse(text, name: path)

@@ -7,6 +7,7 @@ import Relay
 import Routing
 import Simulator
 import Synchronization
+import Upstream
 
 /// What the loops serve at the moment, and its changes while they run: a routes file that is read again, names whose
 /// addresses changed.
@@ -51,8 +52,8 @@ final class ServedRoutes: Sendable {
       loaded = try loader.load(after: earlier)
     } catch {
       let lines = (error as? StartFailure)?.lines ?? ["\(error)"]
+      log.error("\(loader.path) was not adopted and nothing has changed; the reasons:")
       for line in lines { StandardError.print(line) }
-      log.error("\(loader.path) was not adopted and nothing has changed: \(lines.first ?? "")")
       return
     }
     adopt(loaded, instead: earlier, served, dataPlane)
@@ -135,8 +136,10 @@ final class ServedRoutes: Sendable {
           done.resume(returning: NameResolver.addresses(for: served.table.providers) { log.warning("\($0)") })
         }
       }
-      // A name that fails to resolve now keeps the address that it had.
-      let addresses = zip(served.addresses, resolved).map { $1?.isEmpty == true ? $0 : $1 }
+      // A name that fails to resolve now keeps the addresses that it had, and so does one whose addresses only took turns.
+      let addresses = zip(served.addresses, resolved).map { known, found in
+        found?.isEmpty == true || UpstreamTarget.areSame(known, found) ? known : found
+      }
       state.withLock { state in
         guard state.snapshot.table === served.table, state.snapshot.addresses != addresses else { return }
         state.snapshot.addresses = addresses

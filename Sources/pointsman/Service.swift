@@ -31,6 +31,11 @@ struct Service {
     if !admin.isLoopback, adminToken == nil {
       throw StartFailure("beyond loopback the admin listener needs --admin-token-file")
     }
+    try listen.requireFree(option: "--listen")
+    try admin.requireFree(option: "--admin")
+    if let reason = SystemReason.makingFolder(dataDirectory) {
+      throw StartFailure("the data directory \(dataDirectory) cannot be used: \(reason.text)")
+    }
     let loader = RoutesLoader(path: routesPath, listen: listen)
     let loaded = try loader.load()
     let table = loaded.table
@@ -40,8 +45,6 @@ struct Service {
     let instance: JournalInstance
     let metrics = MetricsFold()
     do {
-      try FileManager.default.createDirectory(
-        atPath: dataDirectory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
       ledger = try Ledger(dataDirectory: dataDirectory)
       try Recovery.run(dataDirectory: dataDirectory, ledger: ledger) { log.notice("\($0)") }
       var ids = RecordIDSource()
@@ -59,7 +62,7 @@ struct Service {
           host: listen.host, port: listen.port, loops: loops, snapshot: served.snapshot, tls: loaded.tls,
           instance: instance))
     } catch {
-      throw StartFailure("cannot start on \(listen.host):\(listen.port): \(error)")
+      throw StartFailure("cannot start on \(listen.defaultValueDescription) (--listen): \(error)")
     }
     // What is started from here on is the admin plane; its threads inherit this and leave the loops the right of way.
     _ = pm_thread_nice(5)
@@ -113,15 +116,20 @@ struct Service {
       dataPlane.join()
       drained.signal()
     }
-    let end = Date().addingTimeInterval(grace)
+    let end = DispatchTime.now() + grace
     var isDrained = false
-    while !isDrained, Date() < end {
+    while !isDrained, DispatchTime.now() < end {
       isDrained = drained.wait(timeout: .now() + 0.05) == .success
       if !isDrained, stopping.wait(seconds: 0) { break }
     }
     if !isDrained {
       dataPlane.stop()
-      drained.wait()
+      while drained.wait(timeout: .now() + 0.05) == .timedOut {
+        guard stopping.wait(seconds: 0) else { continue }
+        // What the journals have is folded at the next start.
+        log.critical("asked again to stop: ending at once")
+        _exit(1)
+      }
     }
     background.cancelAndWait()
     keeper.finish(dataPlane)

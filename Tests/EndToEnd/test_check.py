@@ -117,7 +117,8 @@ def test_a_file_that_is_no_routes_file_is_one_with_mistakes(check, tmp_path, tex
 def test_a_file_that_is_not_there_is_said(check, tmp_path):
   answer = check(tmp_path / "nowhere.yaml")
   assert answer.returncode == 1
-  assert "nowhere.yaml:1:1: error: cannot be read" in answer.stdout
+  assert "nowhere.yaml:1:1: error: cannot be read: No such file or directory\n1 error, 0 warnings" in answer.stdout
+  assert ".:1:1: error: cannot be read: Is a directory\n" in check(".").stdout
 
 
 def test_wrong_use_is_2_and_help_is_0(check):

@@ -143,4 +143,24 @@ def test_a_taken_port_is_said_and_is_1(first_run, binary, tmp_path):
     [binary, "serve", "--config", REPOSITORY / "routes.yaml", "--data", tmp_path / "other", "--listen",
      f"127.0.0.1:{first_run.port}", "--admin", "127.0.0.1:0"], capture_output=True, text=True, timeout=10, env={})
   assert answer.returncode == 1
-  assert str(first_run.port) in answer.stderr
+  assert answer.stderr == f"pointsman: cannot listen on 127.0.0.1:{first_run.port} (--listen): Address already in use\n"
+
+
+def test_a_taken_admin_port_is_said_before_anything_is_served(first_run, binary, tmp_path):
+  answer = subprocess.run(
+    [binary, "serve", "--config", REPOSITORY / "routes.yaml", "--data", tmp_path / "other", "--listen",
+     "127.0.0.1:0", "--admin", f"127.0.0.1:{first_run.admin_port}"], capture_output=True, text=True, timeout=10, env={})
+  assert answer.returncode == 1
+  assert answer.stderr == (
+    f"pointsman: cannot listen on 127.0.0.1:{first_run.admin_port} (--admin): Address already in use\n")
+
+
+def test_a_data_directory_that_cannot_be_is_said_in_the_systems_words(binary, tmp_path):
+  (tmp_path / "file").touch()
+  for place, reason in [(tmp_path / "file", "Not a directory"), (tmp_path / "file" / "data", "Not a directory"),
+                        ("/proc/pointsman", "No such file or directory")]:
+    answer = subprocess.run(
+      [binary, "serve", "--config", REPOSITORY / "routes.yaml", "--data", place, "--listen", "127.0.0.1:0", "--admin",
+       "127.0.0.1:0"], capture_output=True, text=True, timeout=10, env={})
+    assert answer.returncode == 1
+    assert answer.stderr == f"pointsman: the data directory {place} cannot be used: {reason}\n"

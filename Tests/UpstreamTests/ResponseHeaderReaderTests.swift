@@ -62,6 +62,7 @@ import Testing
     for fields in [
       ["Transfer-Encoding: chunked"], ["transfer-encoding:\tCHUNKED \t"], ["Content-Encoding: identity"],
       ["Content-Encoding: Identity "], ["Content-Length: 9223372036854775807"], ["Content-Length: 0"],
+      ["Content-Length: 5 \t"],
     ] {
       #expect(Self.read(["HTTP/1.1 200 OK"] + fields + [""]).step == .complete, "\(fields)")
     }

@@ -137,7 +137,7 @@ enum WireProperties {
     if again.modelName != Array("other".utf8) { return "the splice has another model" }
     if again.includeUsage != (scan.includeUsage || askUsage && scan.stream) { return "the splice asks otherwise" }
     if again.choiceCount != scan.choiceCount || again.maxOutputTokens != scan.maxOutputTokens
-      || again.stream != scan.stream || again.hasTools != scan.hasTools
+      || again.stream != scan.stream
     {
       return "the splice says something else"
     }
@@ -153,7 +153,6 @@ enum WireProperties {
     }
     var events: [Event] = []
     var unterminated: [Event] = []
-    var comments = 0
     var error: FramingError?
   }
 
@@ -175,7 +174,6 @@ enum WireProperties {
     } catch {
       result.error = error
     }
-    result.comments = framer.comments
     return result
   }
 
@@ -199,8 +197,6 @@ enum WireProperties {
         guard place < lines.count - 1 else { break }
         result.events += event()
         data = []
-      } else if line.first == 0x3a {
-        result.comments += 1
       } else if parts[0] == Array("data".utf8) {
         let value = parts.count > 1 ? parts[1] : []
         data.append(value.first == 0x20 ? Array(value.dropFirst()) : value)
@@ -243,7 +239,7 @@ enum WireProperties {
     guard let scan = try? ChunkScan.scan(bytes.span) else { return nil }
     let usage = Array(#"{"prompt_tokens":3}"#.utf8)
     let edits: [(UsageEdit, String?, TokenUsage?)] = [
-      (.keep, nil, scan.usage), (.keep, "0.5", scan.usage), (.drop, nil, nil), (.set(usage), nil, TokenUsage(input: 3)),
+      (.keep, nil, scan.usage), (.keep, "0.5", scan.usage), (.set(usage), nil, TokenUsage(input: 3)),
       (.set(usage), "0.5", TokenUsage(input: 3)),
     ]
     for (edit, cost, expected) in edits {

@@ -29,14 +29,11 @@ public struct RequestScan: Sendable, Equatable {
   public internal(set) var modelRange = 0..<0
   /// Whether the answer is asked for as events.
   public internal(set) var stream = false
-  public internal(set) var streamRange: Range<Int>?
   public internal(set) var streamOptions = StreamOptions.absent
   /// How many choices the answer will have: `n` for each prompt.
   public internal(set) var choiceCount = 1
   /// `max_completion_tokens`, or else `max_tokens`.
   public internal(set) var maxOutputTokens: Int?
-  /// Whether `tools` is an array that is not empty.
-  public internal(set) var hasTools = false
   /// The parameters that the client sent.
   public internal(set) var parameters: ParameterSet = []
   /// What the messages hold beside text.

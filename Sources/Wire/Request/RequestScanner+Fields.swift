@@ -16,9 +16,7 @@ extension RequestScanner {
       case .model:
         scan.modelRange = member.value
         scan.modelName = try modelName(bytes, member)
-      case .stream:
-        scan.streamRange = member.value
-        scan.stream = try boolean(member, "stream")
+      case .stream: scan.stream = try boolean(member, "stream")
       case .streamOptions: scan.streamOptions = try streamOptions(bytes, member)
       case .messages where kind == .chatCompletions: hasMessages = try messages(bytes, member)
       case .prompt where kind == .completions: prompts = try promptCount(bytes, member)
@@ -26,8 +24,8 @@ extension RequestScanner {
       case .maxTokens: maxTokens = try integer(bytes, member, 1...Int.max)
       case .maxCompletionTokens: maxCompletionTokens = try integer(bytes, member, 1...Int.max)
       case .tools:
-        scan.hasTools = member.kind == .array && JSONCursor(bytes, depthLimit: 1).isFilled((.array, member.value))
-        if scan.hasTools { tools = member.value }
+        let isFilled = member.kind == .array && JSONCursor(bytes, depthLimit: 1).isFilled((.array, member.value))
+        if isFilled { tools = member.value }
       case .models, .provider, .route, .sessionID, .serviceTier, .preset, .promptCacheKey:
         if member.routed?.isForRouterOnly == true { scan.hasRouterMembers = true }
         if member.kind != .null { asksOfChoice = true }

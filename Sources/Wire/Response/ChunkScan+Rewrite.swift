@@ -2,8 +2,6 @@
 public enum UsageEdit: Sendable {
   /// It stays as it is.
   case keep
-  /// It becomes null, as it is in every chunk but the last when a client asked for usage.
-  case drop
   /// It becomes this object, which a chunk of the same answer had as its `usage`; added when there was none.
   case set([UInt8])
 }
@@ -49,7 +47,7 @@ extension ChunkScan {
       case .model: emit(identity.model.span)
       case .provider: emit(identity.provider.span)
       case .usage:
-        if case .set(let usage) = edit { Self.emit(usage, cost: cost, emit) } else { Self.emit("null", emit) }
+        if case .set(let usage) = edit { Self.emit(usage, cost: cost, emit) }
       case .cost:
         if let usageObject, let cost { usageObject.emitCost(cost, emit) }
       }
