@@ -24,7 +24,7 @@ func module(_ name: String, _ dependencies: [Target.Dependency], tested: Bool = 
 }
 
 /// Folders of test data, which are read by path.
-func fixtures(_ name: String) -> [String] { name == "Wire" ? ["Fixtures"] : [] }
+func fixtures(_ name: String) -> [String] { ["Catalog", "Wire"].contains(name) ? ["Fixtures"] : [] }
 
 /// What counts and times the parts in process.
 let measuring: [Target] = [
@@ -61,8 +61,8 @@ let package = Package(
     + module("Loop", ["CLinux"])
     + module("HTTP", ["Loop", "CLinux", "COpenSSL"])
     + module("Wire", ["CScan"])
-    + module("Catalog", [.product(name: "Yams", package: "Yams")])
-    + module("Routing", ["Catalog"])
+    + module("Catalog", ["Wire", .product(name: "Yams", package: "Yams")])
+    + module("Routing", ["Wire", "Catalog"])
     + module("Upstream", ["Loop", "CLinux", "CCurl"])
     + module("Metering", ["Wire", "Catalog", .product(name: "GRDB", package: "GRDB.swift")])
     + module("Telemetry", ["Metering", "Wire"])
@@ -74,7 +74,7 @@ let package = Package(
         "COpenSSL",
       ],
       tested: false)
-    + module("Simulator", ["Loop", "HTTP", "CLinux"])
+    + module("Simulator", ["Loop", "HTTP", "CLinux", "Wire", "Catalog", "Routing"])
     + module(
       "Admin",
       [
@@ -85,7 +85,7 @@ let package = Package(
       .executableTarget(
         name: "pointsman",
         dependencies: [
-          "Loop", "HTTP", "Catalog", "Routing", "Upstream", "Relay", "Metering", "Telemetry", "Gateway", "Admin",
+          "Loop", "HTTP", "Wire", "Catalog", "Routing", "Upstream", "Relay", "Metering", "Telemetry", "Gateway", "Admin",
           "Simulator", "CLinux", "CCurl",
           .product(name: "ArgumentParser", package: "swift-argument-parser"),
           .product(name: "Logging", package: "swift-log"),

@@ -10,10 +10,10 @@ struct AdmissionMiddleware<Context: RequestContext>: RouterMiddleware {
   private let token: Secret?
 
   init(_ configuration: AdminServer.Configuration) {
-    var hosts: Set<String> = ["localhost", "127.0.0.1", "[::1]"]
+    var hosts: Set<String> = ["localhost", "127.0.0.1", "::1"]
     if configuration.host != "0.0.0.0", configuration.host != "::" { hosts.insert(configuration.host.lowercased()) }
     hosts.formUnion(configuration.allowed.hosts)
-    self.hosts = hosts
+    self.hosts = Set(hosts.map { $0.filter { $0 != "[" && $0 != "]" } })
     anyHost = configuration.allowed.hosts.contains("*")
     origins = Set(configuration.allowed.origins)
     token = configuration.token
@@ -39,9 +39,10 @@ struct AdmissionMiddleware<Context: RequestContext>: RouterMiddleware {
     return try await next(request, context)
   }
 
+  /// The name or address; an IPv6 address without its brackets.
   private static func host(of authority: String) -> String {
     let name = authority.lowercased()
-    if name.hasPrefix("["), let end = name.firstIndex(of: "]") { return String(name[...end]) }
+    if name.hasPrefix("["), let end = name.firstIndex(of: "]") { return String(name[..<end].dropFirst()) }
     return name.lastIndex(of: ":").map { String(name[..<$0]) } ?? name
   }
 

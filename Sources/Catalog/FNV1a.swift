@@ -20,4 +20,11 @@ struct FNV1a {
       rest >>= 8
     }
   }
+
+  /// The hash of a text's UTF-8.
+  static func hash(_ text: String) -> UInt64 {
+    var hash = FNV1a()
+    hash.combine(text.utf8)
+    return hash.value
+  }
 }

@@ -9,4 +9,8 @@ public struct Model: Sendable {
   public let endpoints: [Int]
   /// Seconds since 1970, 0 when it is not known.
   public let created: Int64
+  /// Whether its author allows distillation; `nil` when undeclared.
+  public let isDistillable: Bool?
+  /// The admin's score of the model, from 0 to 1.
+  public let quality: Double?
 }

@@ -29,9 +29,9 @@ struct ModelsList {
     if let context = candidates.compactMap(\.context).min() {
       json.append(contentsOf: ",\"context_length\":\(context)".utf8)
     }
-    if let price = candidates.compactMap(\.price).min(by: Self.isCheaper) {
-      append(price, to: &json)
-    }
+    // Other tiers serve only those who ask for them.
+    let usual = candidates.filter { $0.traits.tier == .default }
+    if let cheapest = Self.cheapest(of: usual.isEmpty ? candidates : usual) { append(cheapest, to: &json) }
     json.append(UInt8(ascii: "}"))
     return json
   }
@@ -49,19 +49,57 @@ struct ModelsList {
     return json
   }
 
-  private static func isCheaper(_ one: Price, _ other: Price) -> Bool {
-    one.input &+ one.output < other.input &+ other.output
+  private static func cheapest(of endpoints: [Endpoint]) -> (endpoint: Endpoint, price: Price)? {
+    endpoints.compactMap { endpoint in endpoint.price.map { (endpoint, $0) } }.min {
+      $0.1.input &+ $0.1.output < $1.1.input &+ $1.1.output
+    }
   }
 
-  private func append(_ price: Price, to json: inout [UInt8]) {
-    json.append(contentsOf: ",\"pricing\":{\"prompt\":\"\(USD.perToken(price.input))\"".utf8)
-    json.append(contentsOf: ",\"completion\":\"\(USD.perToken(price.output))\"".utf8)
-    if let cached = price.cachedInput {
-      json.append(contentsOf: ",\"input_cache_read\":\"\(USD.perToken(cached))\"".utf8)
-    }
-    if let written = price.cacheWrite {
-      json.append(contentsOf: ",\"input_cache_write\":\"\(USD.perToken(written))\"".utf8)
+  /// As OpenRouter writes it: decimal strings in USD, per token, per request and per image.
+  private func append(_ cheapest: (endpoint: Endpoint, price: Price), to json: inout [UInt8]) {
+    let (price, traits) = (cheapest.price, cheapest.endpoint.traits)
+    let parts = [
+      ("prompt", price.input), ("completion", price.output), ("input_cache_read", price.cachedInput),
+      ("input_cache_write", price.cacheWrite), ("request", traits.requestPrice == 0 ? nil : traits.requestPrice),
+      ("image", traits.imagePrice == 0 ? nil : traits.imagePrice),
+    ]
+    json.append(contentsOf: ",\"pricing\":{".utf8)
+    append(parts, to: &json)
+    if !traits.priceOverrides.isEmpty {
+      json.append(contentsOf: ",\"overrides\":[".utf8)
+      for (place, override) in traits.priceOverrides.enumerated() {
+        if place > 0 { json.append(UInt8(ascii: ",")) }
+        append(override, to: &json)
+      }
+      json.append(UInt8(ascii: "]"))
     }
     json.append(UInt8(ascii: "}"))
+  }
+
+  private func append(_ override: PriceOverride, to json: inout [UInt8]) {
+    var conditions: [String] = []
+    if let least = override.minPromptTokens { conditions.append("\"min_prompt_tokens\":\(least)") }
+    if let window = override.window {
+      // HHMM as a number.
+      func clock(_ minute: Int) -> Int { minute / 60 * 100 + minute % 60 }
+      conditions.append("\"utc_start\":\(clock(window.from)),\"utc_end\":\(clock(window.to))")
+    }
+    json.append(contentsOf: "{\(conditions.joined(separator: ","))".utf8)
+    let parts = [
+      ("prompt", override.input), ("completion", override.output), ("input_cache_read", override.cachedInput),
+      ("input_cache_write", override.cacheWrite),
+    ]
+    append(parts, behind: !conditions.isEmpty, to: &json)
+    json.append(UInt8(ascii: "}"))
+  }
+
+  private func append(_ parts: [(String, Int64?)], behind isBehind: Bool = false, to json: inout [UInt8]) {
+    var isFirst = !isBehind
+    for (name, amount) in parts {
+      guard let amount else { continue }
+      if !isFirst { json.append(UInt8(ascii: ",")) }
+      isFirst = false
+      json.append(contentsOf: "\"\(name)\":\"\(USD.perToken(amount))\"".utf8)
+    }
   }
 }

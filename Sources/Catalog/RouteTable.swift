@@ -14,16 +14,22 @@ public final class RouteTable: Sendable {
   /// None: the public listener is open.
   public let keys: [ClientKey]
   public let listeners: Listeners
+  public let presets: [Preset]
+  /// The place of the endpoint with this `key`.
+  public let endpointPlaces: [UInt64: Int]
+  /// The header fields that rules look at, in lower case.
+  public let ruleHeaders: [String]
   /// The body of `GET /v1/models`: every route that has a candidate.
   public let modelsListJSON: [UInt8]
 
   private let routeNames: NameIndex
+  private let presetPlaces: [String: Int]
   /// Parallel to `routes`; empty for a route without a candidate.
   private let modelBodies: [[UInt8]]
 
   init(
     revision: UInt64, providers: [Provider], models: [Model], endpoints: [Endpoint], routes: [Route],
-    keys: [ClientKey], listeners: Listeners
+    keys: [ClientKey], presets: [Preset], listeners: Listeners
   ) {
     self.revision = revision
     self.providers = providers
@@ -32,6 +38,11 @@ public final class RouteTable: Sendable {
     self.routes = routes
     self.keys = keys
     self.listeners = listeners
+    self.presets = presets
+    presetPlaces = Dictionary(
+      presets.enumerated().map { ($0.element.name, $0.offset) }, uniquingKeysWith: { first, _ in first })
+    endpointPlaces = Dictionary(endpoints.map { ($0.key, $0.index) }, uniquingKeysWith: { first, _ in first })
+    ruleHeaders = Set(routes.flatMap { $0.rules.flatMap { $0.condition.headers.map(\.name) } }).sorted()
     routeNames = NameIndex(routes.map(\.name))
     let list = ModelsList(providers: providers, models: models, endpoints: endpoints)
     modelBodies = routes.map(list.entry)
@@ -41,6 +52,15 @@ public final class RouteTable: Sendable {
   /// The place in `routes` of the route with exactly these bytes as its name.
   public func route(named name: Span<UInt8>) -> Int? {
     routeNames.find(name)
+  }
+
+  /// The place in `routes` of the route with exactly this name.
+  public func route(named name: String) -> Int? {
+    route(named: Array(name.utf8).span)
+  }
+
+  public func preset(named name: String) -> Preset? {
+    presetPlaces[name].map { presets[$0] }
   }
 
   /// The body of `GET /v1/models/{id}`; `nil` for an unknown name and for a route without a candidate.

@@ -1,23 +1,93 @@
+import Wire
+
+/// What a plan of a route or a rule is made of, kept so that it can be looked at once all is known.
+struct PlannedPlan {
+  /// `route "chat"`, or `rule "long" of route "chat"`
+  let title: String
+  /// Where the route or the rule stands.
+  let mark: SourceMark
+  let policyMark: SourceMark?
+  /// The limits that stand at this route or rule itself.
+  let limits: RoutesFile.LimitsEntry?
+  /// `nil` for a route's own.
+  let condition: RuleCondition?
+  let plan: RoutePlan
+}
+
 extension RouteTableCompiler {
   mutating func compileRoutes() {
     for entry in file.routes {
-      let plans = plans(of: entry)
-      let (places, tiers, droppedSimulated) = tiers(of: plans)
+      let title = "route \(Wording.quoted(entry.name.value))"
+      let models = plans(of: entry.models)
+      let (places, tiers, droppedSimulated) = tiers(of: models)
       let candidates = tiers.flatMap { $0 }
       if droppedSimulated {
-        let message =
-          "route \(Wording.quoted(entry.name.value)) has a real endpoint, so its simulated ones are left out"
-        mistakes.warning(entry.name.mark, message)
-      } else if candidates.isEmpty, !plans.isEmpty, !mistakes.hasErrors {
-        mistakes.warning(
-          entry.name.mark, "route \(Wording.quoted(entry.name.value)) has no endpoint that can be used now")
+        mistakes.warning(entry.name.mark, "\(title) has a real endpoint, so its simulated ones are left out")
+      } else if candidates.isEmpty, !models.isEmpty, !mistakes.hasErrors {
+        mistakes.warning(entry.name.mark, "\(title) has no endpoint that can be used now")
       }
+      let names = PolicyNames(title: title, models: entry.models, reports: true)
+      let plan = RoutePlan(
+        models: places, tiers: tiers, candidates: candidates,
+        policy: policy(entry.policy?.value, names, models, candidates),
+        limits: limits(entry.limits, entry, entry.policy?.value))
+      plans.append(
+        PlannedPlan(
+          title: title, mark: entry.name.mark, policyMark: entry.policy?.mark, limits: entry.limits, condition: nil,
+          plan: plan))
+      let rules = entry.rules.map { compile($0, of: entry, models) }
+      lintRules(entry)
       routes.append(
         Route(
-          index: routes.count, name: entry.name.value, isImplied: false, models: places, tiers: tiers,
-          candidates: candidates, policy: policy(of: entry, plans, candidates), onClientLeave: entry.onClientLeave,
-          timeouts: entry.timeouts))
+          index: routes.count, name: entry.name.value, isImplied: false, plan: plan, rules: rules,
+          onClientLeave: entry.onClientLeave, timeouts: entry.timeouts))
     }
+  }
+
+  /// What a rule does not name it takes from its route.
+  private mutating func compile(
+    _ rule: RoutesFile.RuleEntry, of entry: RoutesFile.RouteEntry, _ routeModels: [PlannedModel]
+  ) -> RouteRule {
+    let title = "rule \(Wording.quoted(rule.name)) of route \(Wording.quoted(entry.name.value))"
+    for key in rule.keys where !file.keys.contains(where: { $0.name.value == key.value }) {
+      let hint = mistakes.suggestion(
+        for: key.value, among: file.keys.map(\.name.value), otherwise: "; write it under keys first")
+      mistakes.error(key.mark, "there is no client key \(Wording.quoted(key.value))\(hint)")
+    }
+    let models = rule.models.map { plans(of: $0) } ?? routeModels
+    let (places, tiers, _) = tiers(of: models)
+    let candidates = tiers.flatMap { $0 }
+    if rule.models != nil, candidates.isEmpty, !models.isEmpty, !mistakes.hasErrors {
+      mistakes.warning(rule.mark, "\(title) has no endpoint that can be used now")
+    }
+    let names = PolicyNames(title: title, models: rule.models ?? entry.models, reports: rule.policy != nil)
+    let policyEntry = rule.policy?.value ?? entry.policy?.value
+    let limitsEntry = rule.limits ?? entry.limits
+    let plan = RoutePlan(
+      models: places, tiers: tiers, candidates: candidates, policy: policy(policyEntry, names, models, candidates),
+      limits: limits(limitsEntry, entry, policyEntry))
+    plans.append(
+      PlannedPlan(
+        title: title, mark: rule.mark, policyMark: rule.policy?.mark, limits: rule.limits, condition: rule.condition,
+        plan: plan))
+    return RouteRule(name: rule.name, condition: rule.condition, plan: plan)
+  }
+
+  private func limits(
+    _ written: RoutesFile.LimitsEntry?, _ entry: RoutesFile.RouteEntry, _ policy: RoutesFile.PolicyEntry?
+  ) -> RouteLimits {
+    var limits = RouteLimits()
+    if let written {
+      limits.controls = written.controls
+      limits.regions = written.regions
+      limits.qualityFloor = written.qualityFloor
+    }
+    limits.holdsConversations = entry.holdsConversations
+    switch policy {
+    case .latency, .throughput, .balanced: limits.exploration = entry.exploration ?? 0.01
+    default: limits.exploration = entry.exploration ?? 0
+    }
+    return limits
   }
 
   /// A model's own name is a route too, unless a route of that name is written.
@@ -27,16 +97,18 @@ extension RouteTableCompiler {
       let (places, tiers, _) = tiers(of: [plan])
       routes.append(
         Route(
-          index: routes.count, name: plan.name, isImplied: true, models: places, tiers: tiers,
-          candidates: tiers.flatMap { $0 }, policy: .default, onClientLeave: .cancel, timeouts: TimeoutChanges()))
+          index: routes.count, name: plan.name, isImplied: true,
+          plan: RoutePlan(
+            models: places, tiers: tiers, candidates: tiers.flatMap { $0 }, policy: .default, limits: RouteLimits()),
+          rules: [], onClientLeave: .cancel, timeouts: TimeoutChanges()))
     }
   }
 
-  /// The models that a route names, `PROVIDER/*` replaced by what was discovered, each once.
-  private mutating func plans(of entry: RoutesFile.RouteEntry) -> [PlannedModel] {
+  /// The models that a route or a rule names, `PROVIDER/*` replaced by what was discovered, each once.
+  private mutating func plans(of models: [Located<String>]) -> [PlannedModel] {
     var plans: [PlannedModel] = []
     var seen: Set<Int> = []
-    for model in entry.models {
+    for model in models {
       if model.value.hasSuffix("/*") {
         for place in discovered(model) where seen.insert(place).inserted { plans.append(plannedModels[place]) }
       } else if let place = modelPlaces[model.value] {
@@ -74,7 +146,7 @@ extension RouteTableCompiler {
   }
 
   /// The provider of `PROVIDER/…`, when its models are discovered: it may have that model at another time.
-  private func discoveredProvider(of name: String) -> String? {
+  func discoveredProvider(of name: String) -> String? {
     guard let slash = name.firstIndex(of: "/"), let place = providerPlaces[String(name[..<slash])] else { return nil }
     return file.providers[place].discovers ? file.providers[place].name.value : nil
   }
@@ -93,81 +165,6 @@ extension RouteTableCompiler {
       tiers.append(kept)
     }
     return (models, tiers, hasReal && all.contains { !$0.allSatisfy(isReal) })
-  }
-
-  // MARK: - Policies
-
-  private mutating func policy(
-    of entry: RoutesFile.RouteEntry, _ plans: [PlannedModel], _ candidates: [Int]
-  ) -> SelectionPolicySpec {
-    switch entry.policy {
-    case .default:
-      return .default
-    case .order(let names):
-      let meanings = meanings(plans, Set(candidates))
-      var order: [Int] = []
-      var seen: Set<Int> = []
-      for name in names {
-        for endpoint in look(up: name, in: meanings, of: entry) where seen.insert(endpoint).inserted {
-          order.append(endpoint)
-        }
-      }
-      return .order(order + candidates.filter { !seen.contains($0) })
-    case .weighted(let weights):
-      let meanings = meanings(plans, Set(candidates))
-      return .weighted(compile(weights, meanings, of: entry, candidates))
-    }
-  }
-
-  /// A provider's weight is shared by its endpoints; an endpoint's own weight goes before its provider's. When none of
-  /// those with a weight can be used now, all are equal.
-  private mutating func compile(
-    _ weights: [RoutesFile.PolicyEntry.Weight], _ meanings: [String: [Int]], of entry: RoutesFile.RouteEntry,
-    _ candidates: [Int]
-  ) -> [Double] {
-    var own: [Int: Double] = [:]
-    var shared: [Int: Double] = [:]
-    for weight in weights {
-      let meant = look(up: weight.name, in: meanings, of: entry)
-      if providerPlaces[weight.name.value] == nil {
-        for endpoint in meant { own[endpoint] = weight.value }
-      } else {
-        for endpoint in meant { shared[endpoint] = weight.value / Double(meant.count) }
-      }
-    }
-    let result = candidates.map { own[$0] ?? shared[$0] ?? 0 }
-    return result.contains { $0 > 0 } ? result : result.map { _ in 1 }
-  }
-
-  /// The candidates that each endpoint id and each provider name stands for in a route; none for what is left out now.
-  private func meanings(_ plans: [PlannedModel], _ candidates: Set<Int>) -> [String: [Int]] {
-    var meanings: [String: [Int]] = [:]
-    for endpoint in plans.lazy.flatMap(\.planned) {
-      let usable = endpoint.index.flatMap { candidates.contains($0) ? [$0] : nil } ?? []
-      meanings[endpoint.id, default: []] += usable
-      meanings[file.providers[endpoint.entry].name.value, default: []] += usable
-    }
-    return meanings
-  }
-
-  private mutating func look(
-    up name: Located<String>, in meanings: [String: [Int]], of entry: RoutesFile.RouteEntry
-  ) -> [Int] {
-    if let meant = meanings[name.value] { return meant }
-    // A discovered provider's models come and go.
-    let provider = String(name.value.prefix { $0 != ":" })
-    if let place = providerPlaces[provider], file.providers[place].discovers,
-      entry.models.contains(where: { $0.value.hasPrefix(provider + "/") })
-    {
-      return []
-    }
-    let known = meanings.keys.sorted()
-    let hint = mistakes.suggestion(
-      for: name.value, among: known,
-      otherwise: known.isEmpty ? "" : "; it has \(known.prefix(6).joined(separator: ", "))")
-    let message = "route \(Wording.quoted(entry.name.value)) has no endpoint or provider \(Wording.quoted(name.value))"
-    mistakes.error(name.mark, message + hint)
-    return []
   }
 }
 

@@ -4,8 +4,10 @@ public struct DiscoveryTarget: Sendable {
   public let provider: Provider
   /// When it does not answer it belongs into `CompileInputs.unreachableOptional`.
   public let isOptional: Bool
-  /// The ids that it answers with belong into `CompileInputs.discovered`.
-  public let discovers: Bool
+  /// How its list is to be read; what it holds belongs into `CompileInputs.discovered`. `nil`: not at all.
+  public let discovery: DiscoverySettings?
+
+  public var discovers: Bool { discovery != nil }
 }
 
 extension RoutesFile {
@@ -26,7 +28,7 @@ extension RoutesFile {
       guard case .usable(let provider) = resolver.resolve(entry, index: targets.count, mistakes: &mistakes) else {
         continue
       }
-      targets.append(DiscoveryTarget(provider: provider, isOptional: entry.isOptional, discovers: entry.discovers))
+      targets.append(DiscoveryTarget(provider: provider, isOptional: entry.isOptional, discovery: entry.discovery))
     }
     return targets
   }

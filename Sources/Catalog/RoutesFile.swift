@@ -10,11 +10,12 @@ public struct RoutesFile: Sendable {
   var providers: [ProviderEntry] = []
   var models: [ModelEntry] = []
   var routes: [RouteEntry] = []
+  var presets: [PresetEntry] = []
   var keys: [KeyEntry] = []
   var listeners = Listeners.standard
 
   /// The keys at the top of the file.
-  static let topKeys = ["providers", "models", "routes", "keys", "listeners"]
+  static let topKeys = ["providers", "models", "routes", "presets", "keys", "listeners"]
 
   /// `providers.NAME`
   struct ProviderEntry: Sendable {
@@ -29,9 +30,14 @@ public struct RoutesFile: Sendable {
     var timeouts = TimeoutChanges()
     var caFile: String?
     var isOptional = false
-    var discovers = false
+    /// How its models are discovered; `nil`: not at all.
+    var discovery: DiscoverySettings?
     /// The price of every model that is discovered.
-    var price: Price?
+    var price: PriceEntry?
+    /// What its endpoints inherit.
+    var traits = DeclaredTraits()
+
+    var discovers: Bool { discovery != nil }
   }
 
   /// Where a credential comes from.
@@ -46,6 +52,8 @@ public struct RoutesFile: Sendable {
     let name: Located<String>
     var endpoints: [EndpointEntry] = []
     var created: Int64 = 0
+    var isDistillable: Bool?
+    var quality: Double?
   }
 
   /// One item of `models.NAME.endpoints`
@@ -53,34 +61,22 @@ public struct RoutesFile: Sendable {
     let mark: SourceMark
     let provider: Located<String>
     let upstreamModel: String
-    var price: Price?
-    /// A price is written, be it right or wrong.
-    var hasPrice = false
+    /// The provider's own name of the model is written; else it is the model's.
+    let namesModel: Bool
+    var price: PriceEntry?
     var context: Int?
     var maxOutput: Int?
+    var traits = DeclaredTraits()
   }
 
-  /// `routes.NAME`
-  struct RouteEntry: Sendable {
-    let name: Located<String>
-    var models: [Located<String>] = []
-    var policy = PolicyEntry.default
-    var onClientLeave = Route.ClientLeave.cancel
-    var timeouts = TimeoutChanges()
-  }
-
-  /// `routes.NAME.policy`, with the names of providers and endpoints as written.
-  enum PolicyEntry: Sendable {
-    case `default`
-    /// Empty: the order of the file.
-    case order([Located<String>])
-    /// Empty: all the same.
-    case weighted([Weight])
-
-    struct Weight: Sendable {
-      let name: Located<String>
-      let value: Double
-    }
+  /// `price` of an endpoint or a provider
+  struct PriceEntry: Sendable {
+    /// `nil` after a mistake in it.
+    var price: Price?
+    /// Pico-USD per request and per image.
+    var request: Int64 = 0
+    var image: Int64 = 0
+    var overrides: [PriceOverride] = []
   }
 
   /// `keys.NAME`

@@ -1,8 +1,9 @@
 extension RoutesFileReader {
   private static let providerKeys = [
     "base_url", "dialect", "api_key", "headers", "http", "timeouts", "tls", "optional", "discover", "price",
-    "simulated",
+    "simulated", "region", "data", "quantization", "cache_life",
   ]
+  private static let simulatedKeys = ["simulated", "timeouts", "region", "data", "quantization", "cache_life"]
   private static let laterDialects = ["anthropic", "gemini", "vertex", "azure", "bedrock"]
 
   mutating func readProvider(_ entry: YAMLEntry) {
@@ -13,7 +14,7 @@ extension RoutesFileReader {
       if entry.key == "v1" {
         mistakes.error(entry.mark, "a simulated provider cannot be called v1; choose another name")
       }
-      for key in Self.providerKeys where key != "simulated" && key != "timeouts" {
+      for key in Self.providerKeys where !Self.simulatedKeys.contains(key) {
         guard let field = fields[key] else { continue }
         mistakes.error(field.mark, "\(key) has no meaning beside simulated; remove one of the two")
       }
@@ -38,14 +39,34 @@ extension RoutesFileReader {
       let tls = self.fields(field.value, of: "tls", known: ["ca_file"])
       if let file = tls["ca_file"] { provider.caFile = text(file.value, "ca_file") }
     }
-    provider.isOptional = boolean(fields["optional"])
-    provider.discovers = boolean(fields["discover"])
+    provider.isOptional = flag(fields["optional"]) ?? false
+    provider.discovery = fields["discover"].flatMap { discovery($0) }
     provider.price = price(fields["price"])
+    provider.traits = traits(fields)
     if let field = fields["price"], fields["simulated"] == nil, !provider.discovers {
       mistakes.warning(
         field.mark, "this price is only for discovered models; set discover: true, or write it at the endpoints")
     }
     file.providers.append(provider)
+  }
+
+  private mutating func discovery(_ entry: YAMLEntry) -> DiscoverySettings? {
+    guard case .map = entry.value.content else { return flag(entry) == true ? DiscoverySettings() : nil }
+    var settings = DiscoverySettings()
+    let fields = fields(entry.value, of: "discover", known: ["format", "every", "join", "models"])
+    let formats = DiscoveryFormat.allCases.map { ($0.rawValue, $0) }
+    if let format = word(fields["format"], among: formats) { settings.format = format }
+    if let interval = duration(fields["every"], least: .seconds(10), bounds: "10s to 24h") {
+      settings.interval = interval
+    }
+    settings.joins = flag(fields["join"]) ?? false
+    settings.models = someTexts(fields["models"]).map(\.value)
+    if settings.format == .endpoints, fields["models"] == nil {
+      mistakes.error(entry.value.mark, "the format endpoints is asked for one model at a time; write models: [NAME, …]")
+    } else if settings.format != .endpoints, let field = fields["models"] {
+      mistakes.error(field.mark, "models has a meaning only with format: endpoints; other lists hold all models")
+    }
+    return settings
   }
 
   private mutating func baseURL(_ entry: YAMLEntry) -> BaseURL? {
@@ -165,7 +186,7 @@ extension RoutesFileReader {
     return headers
   }
 
-  private static func isToken(_ text: String) -> Bool {
+  static func isToken(_ text: String) -> Bool {
     !text.isEmpty && text.utf8.count <= 256
       && text.utf8.allSatisfy { byte in
         (byte | 0x20) >= UInt8(ascii: "a") && (byte | 0x20) <= UInt8(ascii: "z") || (0x30...0x39).contains(byte)
@@ -185,19 +206,5 @@ extension RoutesFileReader {
     }
     if let jitter = number(fields["jitter"], 0...1) { simulation.jitter = jitter }
     return simulation
-  }
-
-  /// A number in `range` that is 0 or at least `stepFromZero`.
-  private mutating func number(
-    _ entry: YAMLEntry?, _ range: ClosedRange<Double>, stepFromZero: Double = 0
-  ) -> Double? {
-    guard let entry, let text = text(entry.value, entry.key) else { return nil }
-    guard let value = Quantity.decimal(text), range.contains(value), value == 0 || value >= stepFromZero else {
-      let message =
-        "\(entry.key) must be a number from \(range.lowerBound) to \(range.upperBound), not \(Wording.quoted(text))"
-      mistakes.error(entry.value.mark, message)
-      return nil
-    }
-    return value
   }
 }

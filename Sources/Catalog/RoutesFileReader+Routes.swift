@@ -3,8 +3,10 @@ extension RoutesFileReader {
 
   mutating func readModel(_ entry: YAMLEntry) {
     var model = RoutesFile.ModelEntry(name: Located(value: entry.key, mark: entry.mark))
-    let fields = fields(entry.value, of: "a model", known: ["endpoints", "created"])
+    let fields = fields(entry.value, of: "a model", known: ["endpoints", "created", "quality", "distillable"])
     if let created = count(fields["created"], most: 1 << 40) { model.created = Int64(created) }
+    model.quality = number(fields["quality"], 0...1)
+    model.isDistillable = flag(fields["distillable"])
     if let field = fields["endpoints"] {
       if case .list(let items) = field.value.content {
         for item in items {
@@ -14,15 +16,17 @@ extension RoutesFileReader {
       } else {
         mistakes.error(field.value.mark, "endpoints must be a list (- provider: NAME), not \(field.value.kind)")
       }
-    } else if case .map = entry.value.content {
+    } else if case .map = entry.value.content, !file.providers.contains(where: { $0.discovery?.joins == true }) {
       let message = "model \(Wording.quoted(entry.key)) has no endpoints; write endpoints: [{ provider: NAME }]"
       mistakes.error(entry.mark, message)
     }
     file.models.append(model)
   }
 
+  private static let endpointKeys = ["provider", "model", "price", "context", "max_output"] + traitKeys
+
   private mutating func endpoint(_ node: YAMLNode, model: String) -> RoutesFile.EndpointEntry? {
-    let fields = fields(node, of: "an endpoint", known: ["provider", "model", "price", "context", "max_output"])
+    let fields = fields(node, of: "an endpoint", known: Self.endpointKeys)
     var upstream = model
     if let field = fields["model"], let name = text(field.value, "model") {
       if name.utf8.count <= NameIndex.longestName,
@@ -37,6 +41,7 @@ extension RoutesFileReader {
     let price = price(fields["price"])
     let context = count(fields["context"])
     let maxOutput = count(fields["max_output"])
+    let traits = traits(fields)
     guard let provider = fields["provider"] else {
       if case .map = node.content {
         mistakes.error(node.mark, "this endpoint has no provider; write provider: and a name from providers")
@@ -45,13 +50,17 @@ extension RoutesFileReader {
     }
     guard let name = text(provider.value, "provider") else { return nil }
     return RoutesFile.EndpointEntry(
-      mark: node.mark, provider: Located(value: name, mark: provider.value.mark), upstreamModel: upstream, price: price,
-      hasPrice: fields["price"] != nil, context: context, maxOutput: maxOutput)
+      mark: node.mark, provider: Located(value: name, mark: provider.value.mark), upstreamModel: upstream,
+      namesModel: fields["model"] != nil, price: price, context: context, maxOutput: maxOutput, traits: traits)
   }
 
   // MARK: - Routes
 
-  private static let routeKeys = ["models", "policy", "on_client_leave", "drain", "timeouts"]
+  private static let routeKeys = [
+    "models", "policy", "limits", "rules", "explore", "hold_conversations", "on_client_leave", "drain", "timeouts",
+  ]
+  /// The most of a route's requests that may be spent on exploring.
+  private static let mostExploration = 0.2
 
   mutating func readRoute(_ entry: YAMLEntry) {
     var route = RoutesFile.RouteEntry(name: Located(value: entry.key, mark: entry.mark))
@@ -65,10 +74,24 @@ extension RoutesFileReader {
     } else if case .map = entry.value.content {
       mistakes.error(entry.mark, "route \(Wording.quoted(entry.key)) has no models; write models: [NAME]")
     }
-    if let field = fields["policy"] { route.policy = policy(field) }
+    route.policy = fields["policy"].map { Located(value: policy($0), mark: $0.value.mark) }
+    route.limits = fields["limits"].map { limits($0) }
+    if let field = fields["rules"] { route.rules = rules(field) }
+    route.exploration = exploration(fields["explore"])
+    route.holdsConversations = flag(fields["hold_conversations"]) ?? true
     route.onClientLeave = clientLeave(fields["on_client_leave"], drain: fields["drain"])
     route.timeouts = timeouts(fields["timeouts"])
     file.routes.append(route)
+  }
+
+  private mutating func exploration(_ entry: YAMLEntry?) -> Double? {
+    guard let entry, let text = text(entry.value, entry.key) else { return nil }
+    guard let share = Quantity.share(text), share <= Self.mostExploration else {
+      mistakes.error(
+        entry.value.mark, "explore must be a share from 0% to 20%, such as 1%, not \(Wording.quoted(text))")
+      return nil
+    }
+    return share
   }
 
   private mutating func clientLeave(_ entry: YAMLEntry?, drain: YAMLEntry?) -> Route.ClientLeave {
@@ -89,71 +112,5 @@ extension RoutesFileReader {
       mistakes.warning(drain.mark, "drain does nothing without on_client_leave: drain")
     }
     return isDrain ? .drain(.seconds(seconds)) : .cancel
-  }
-
-  // MARK: - Policies
-
-  private static let policies = ["default", "order", "weighted"]
-  private static let laterPolicies = ["price", "latency", "throughput", "balanced", "least_busy"]
-
-  private mutating func policy(_ entry: YAMLEntry) -> RoutesFile.PolicyEntry {
-    switch entry.value.content {
-    case .text(let text):
-      switch text {
-      case "default": return .default
-      case "order": return .order([])
-      case "weighted": return .weighted([])
-      default:
-        reportPolicy(text, entry.value.mark)
-        return .default
-      }
-    case .map(let entries):
-      guard let choice = entries.first, entries.count == 1 else {
-        mistakes.error(entry.value.mark, "a policy has one name: { order: [NAME, …] } or { weighted: { NAME: 3, … } }")
-        return .default
-      }
-      switch choice.key {
-      case "order": return .order(texts(choice.value, "order"))
-      case "weighted": return .weighted(weights(choice.value))
-      default:
-        reportPolicy(choice.key, choice.mark)
-        return .default
-      }
-    case .empty, .list:
-      mistakes.error(entry.value.mark, "policy must be \(Wording.choice(Self.policies)), not \(entry.value.kind)")
-      return .default
-    }
-  }
-
-  private mutating func reportPolicy(_ name: String, _ mark: SourceMark) {
-    if Self.laterPolicies.contains(name) {
-      mistakes.error(
-        mark, "the policy \(name) comes later and is not available yet; write \(Wording.choice(Self.policies))")
-    } else {
-      let hint = mistakes.suggestion(
-        for: name, among: Self.policies + Self.laterPolicies, otherwise: "; write \(Wording.choice(Self.policies))")
-      mistakes.error(mark, "unknown policy \(Wording.quoted(name))\(hint)")
-    }
-  }
-
-  private mutating func weights(_ node: YAMLNode) -> [RoutesFile.PolicyEntry.Weight] {
-    guard case .map(let entries) = node.content else {
-      mistakes.error(node.mark, "weighted must be a map from names to numbers such as { a: 3, b: 1 }, not \(node.kind)")
-      return []
-    }
-    var weights: [RoutesFile.PolicyEntry.Weight] = []
-    for entry in entries {
-      guard let text = text(entry.value, "a weight") else { continue }
-      guard let value = Quantity.decimal(text), value <= 1_000_000 else {
-        let message = "the weight of \(Wording.quoted(entry.key)) must be a number from 0 to 1000000"
-        mistakes.error(entry.value.mark, message)
-        continue
-      }
-      weights.append(.init(name: Located(value: entry.key, mark: entry.mark), value: value))
-    }
-    if weights.count == entries.count, !weights.contains(where: { $0.value > 0 }) {
-      mistakes.error(node.mark, "at least one weight must be above 0")
-    }
-    return weights
   }
 }

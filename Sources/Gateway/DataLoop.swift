@@ -21,7 +21,8 @@ final class DataLoop: RoundDriver, TimerTarget {
   var port: Int { server.port }
 
   init(
-    configuration: DataPlane.Configuration, index: Int, mailbox: Mailbox<DataPlane.Message>, counters: LoopCounters
+    configuration: DataPlane.Configuration, index: Int, mailbox: Mailbox<DataPlane.Message>, counters: LoopCounters,
+    _ observations: ObservationOutbox
   ) throws {
     self.counters = counters
     let loop = EventLoop(poller: try EpollPoller())
@@ -34,7 +35,8 @@ final class DataLoop: RoundDriver, TimerTarget {
     gateway = Gateway(counters: counters, address: configuration.host, table: snapshot.table)
     var system = SystemRandomNumberGenerator()
     relay = Relay(
-      loop: loop, upstream: upstream, sink: journal, presenter: gateway, snapshot: snapshot, seed: system.next())
+      loop: loop, upstream: upstream, sink: journal, presenter: gateway, snapshot: snapshot,
+      observations: observations, seed: system.next())
     gateway.relay = relay
     server = try Server(
       loop: loop, host: configuration.host, port: configuration.port, handler: gateway, tls: configuration.tls,
@@ -47,6 +49,7 @@ final class DataLoop: RoundDriver, TimerTarget {
   func run() {
     loop.run()
     server.closeAll()
+    upstream.close()
     _ = journal.close()
   }
 
@@ -56,6 +59,8 @@ final class DataLoop: RoundDriver, TimerTarget {
       relay.adopt(snapshot)
       gateway.adopt(snapshot.table)
       server.tls = tls
+    case .know(let knowledge, let table):
+      relay.adopt(knowledge, of: table)
     case .drain:
       isDraining = true
       gateway.isReady = false
@@ -64,8 +69,8 @@ final class DataLoop: RoundDriver, TimerTarget {
       isDraining = true
       isStopping = true
       gateway.isReady = false
+      gateway.isStopping = true
       server.drain()
-      relay.stopAll()
     }
   }
 
@@ -74,6 +79,8 @@ final class DataLoop: RoundDriver, TimerTarget {
   /// Open records before curl is driven, settle records before the writes that end a response.
   func driveRound() -> Bool {
     server.resumePipelined()
+    // Whatever has begun since, a next attempt too.
+    if isStopping { relay.stopAll() }
     upstream.beginRound()
     var more = false
     for _ in 0..<8 {
@@ -83,10 +90,11 @@ final class DataLoop: RoundDriver, TimerTarget {
     }
     let settled = flushJournal()
     let isHeld = server.flush()
+    relay.sendObservations()
     if !settled || isHeld { loop.arm(retryTimer, at: loop.now &+ 50_000_000) }
     count()
     if isDraining, relay.completionCount == 0, isStopping || server.connectionCount == 0 { loop.stop() }
-    return more || server.hasResumable || upstream.hasChanges
+    return more || isStopping || server.hasResumable || upstream.hasChanges
   }
 
   private func flushJournal() -> Bool {

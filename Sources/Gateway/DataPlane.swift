@@ -5,6 +5,7 @@ import HTTP
 import Loop
 import Metering
 import Relay
+import Routing
 import Synchronization
 import Telemetry
 import Upstream
@@ -35,6 +36,7 @@ public final class DataPlane: Sendable {
 
   enum Message: Sendable {
     case adopt(RelaySnapshot, TLSContext?)
+    case know(Knowledge, of: RouteTable)
     case drain
     case stop
   }
@@ -43,6 +45,7 @@ public final class DataPlane: Sendable {
   private let threads: [LoopThread]
   /// One per loop.
   public let counters: [LoopCounters]
+  private let observations: [ObservationOutbox]
   /// The port that was asked for, or that the system gave.
   public let port: Int
 
@@ -56,15 +59,17 @@ public final class DataPlane: Sendable {
     var mailboxes: [Mailbox<Message>] = []
     var threads: [LoopThread] = []
     var counters: [LoopCounters] = []
+    var observations: [ObservationOutbox] = []
     var configuration = configuration
     for index in 0..<max(configuration.loops, 1) {
       let mailbox = try Mailbox<Message>()
       let counter = LoopCounters()
+      let outbox = ObservationOutbox()
       let started = Start()
       let current = configuration
       let thread = try LoopThread(name: "loop-\(index)") {
         do {
-          let loop = try DataLoop(configuration: current, index: index, mailbox: mailbox, counters: counter)
+          let loop = try DataLoop(configuration: current, index: index, mailbox: mailbox, counters: counter, outbox)
           started.report(.success(loop.port))
           loop.run()
         } catch {
@@ -81,10 +86,12 @@ public final class DataPlane: Sendable {
       mailboxes.append(mailbox)
       threads.append(thread)
       counters.append(counter)
+      observations.append(outbox)
     }
     self.mailboxes = mailboxes
     self.threads = threads
     self.counters = counters
+    self.observations = observations
     port = Int(configuration.port)
   }
 
@@ -92,6 +99,14 @@ public final class DataPlane: Sendable {
   public func adopt(_ snapshot: RelaySnapshot, tls: TLSContext?) {
     for mailbox in mailboxes { mailbox.post(.adopt(snapshot, tls)) }
   }
+
+  /// New requests are decided by this, as long as this table is the one that is served.
+  public func adopt(_ knowledge: Knowledge, of table: RouteTable) {
+    for mailbox in mailboxes { mailbox.post(.know(knowledge, of: table)) }
+  }
+
+  /// What the attempts of all loops taught since the last call.
+  public func fetchObservations() -> [AttemptObservation] { observations.flatMap { $0.fetch() } }
 
   /// Stops accepting. Each loop ends by itself once its last completion has.
   public func drain() {

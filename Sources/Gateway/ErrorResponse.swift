@@ -2,6 +2,7 @@ import HTTP
 import Loop
 import Metering
 import Relay
+import Routing
 import Wire
 
 /// What the client sees on an error: the only place that knows statuses and error bodies.
@@ -19,6 +20,11 @@ struct ErrorResponse {
   var param: String?
   var attempts: [FailedAttempt] = []
   var retryAfter: String?
+  /// A JSON object that says of each candidate why it was turned away; empty when there is none.
+  var rejections: [UInt8] = []
+  var excludedBy: [String] = []
+  /// `openrouter_metadata`; empty when the client did not ask for it.
+  var choice: [UInt8] = []
   /// Further header lines, each with its CR LF.
   var fields = ""
 
@@ -76,9 +82,36 @@ struct ErrorResponse {
     }
   }
 
+  init(_ error: UnknownName) {
+    let list = "GET /v1/models lists those there are"
+    switch error {
+    case .model:
+      self.init(
+        404, "model_not_found", "not_found", "there is no route or model of that name here; \(list)", param: "model")
+    case .variant:
+      self.init(
+        404, "model_not_found", "not_found",
+        "the suffix behind the model's name is none of :nitro, :floor, :free, :exacto", param: "model")
+    case .preset:
+      self.init(
+        404, "preset_not_found", "not_found", "there is no preset of that name; presets stand in routes.yaml",
+        param: "preset")
+    case .presetWithoutModel:
+      self.init(
+        400, "missing_parameter", "invalid_request",
+        "this preset names no model: send one before it, as in MODEL@preset/NAME", param: "model")
+    case .fallback:
+      self.init(
+        404, "model_not_found", "not_found", "a name in `models` is no route or model here; \(list)", param: "models")
+    }
+  }
+
   init(_ error: RouterError) {
     self.init(502, "provider_error", "provider_unavailable", error.message)
     attempts = error.attempts
+    rejections = error.rejections
+    excludedBy = error.excludedBy
+    choice = error.choice
     switch error.code {
     case .rejectedByProvider(let status):
       self.status = status
@@ -118,13 +151,7 @@ struct ErrorResponse {
     connection.respond(
       status: status, contentType: "application/json",
       fields: { out in
-        if let id {
-          out.append("x-request-id: ")
-          out.append(id.description)
-          out.append("\r\nX-Generation-Id: gen-")
-          out.append(id.hex)
-          out.append("\r\n")
-        }
+        id?.appendFields(to: &out)
         if let retryAfter {
           out.append("Retry-After: ")
           out.append(retryAfter)
@@ -144,7 +171,7 @@ struct ErrorResponse {
     if let last = attempts.last {
       out += Array(#","provider_name":"#.utf8) + JSONText.quoted(last.provider)
       out += Array(#","previous_errors":["#.utf8)
-      for (place, attempt) in attempts.enumerated() {
+      for (place, attempt) in attempts.suffix(FailedAttempt.toldLimit).enumerated() {
         if place > 0 { out.append(UInt8(ascii: ",")) }
         out += Array(#"{"provider":"#.utf8) + JSONText.quoted(attempt.provider)
         out += Array(#","code":"#.utf8) + JSONText.quoted(attempt.failure.name)
@@ -152,7 +179,24 @@ struct ErrorResponse {
       }
       out.append(UInt8(ascii: "]"))
     }
-    out += Array("}}}\n".utf8)
+    if rejections.count > 2 {
+      // The members of the object that the explanation wrote.
+      out.append(UInt8(ascii: ","))
+      out += rejections.dropFirst().dropLast()
+    }
+    out.append(UInt8(ascii: "}"))
+    if !excludedBy.isEmpty {
+      let word = retryAfter == nil ? "constraint_filtered" : "capacity_exhausted"
+      out += Array(#","availability":{"code":"\#(word)","retryable":\#(retryAfter != nil),"excluded_by":["#.utf8)
+      for (place, code) in excludedBy.enumerated() {
+        if place > 0 { out.append(UInt8(ascii: ",")) }
+        out += JSONText.quoted(code)
+      }
+      out += Array("]}".utf8)
+    }
+    out.append(UInt8(ascii: "}"))
+    if !choice.isEmpty { out += Array(#","openrouter_metadata":"#.utf8) + choice }
+    out += Array("}\n".utf8)
     return out
   }
 }

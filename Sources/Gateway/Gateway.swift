@@ -3,6 +3,7 @@ import HTTP
 import Loop
 import Metering
 import Relay
+import Routing
 import Telemetry
 import Wire
 
@@ -12,15 +13,15 @@ final class Gateway: RequestHandler, ErrorPresenter {
   /// A request that is being read. Belongs to one loop.
   private final class Incoming: Exchange {
     var scanner: RequestScanner
-    let kind: RequestKind
-    let key: String
+    let source: RequestSource
     let hop: Int
+    let showsChoice: Bool
 
-    init(kind: RequestKind, key: String, hop: Int) {
+    init(kind: RequestKind, source: RequestSource, hop: Int, showsChoice: Bool) {
       scanner = RequestScanner(kind: kind)
-      self.kind = kind
-      self.key = key
+      self.source = source
       self.hop = hop
+      self.showsChoice = showsChoice
     }
 
     func clientLeft() {}
@@ -37,6 +38,8 @@ final class Gateway: RequestHandler, ErrorPresenter {
   /// Set once both exist; the relay answers for everything behind admission.
   var relay: Relay?
   var isReady = true
+  /// The loop is about to end: no completion may begin any more.
+  var isStopping = false
 
   init(counters: LoopCounters, address: String, table: RouteTable) {
     self.counters = counters
@@ -74,21 +77,22 @@ final class Gateway: RequestHandler, ErrorPresenter {
 
   func receivedRequest(_ connection: Connection) {
     guard let incoming = connection.exchange as? Incoming, let relay else { return }
+    if isStopping { return refuse(connection, ErrorResponse(RouterError.routerStops)) }
     let request: RequestScan
     do throws(RequestError) {
       request = try connection.body.withSpan { body throws(RequestError) in try incoming.scanner.finish(body) }
     } catch {
       return refuse(connection, ErrorResponse(error))
     }
-    guard let route = relay.snapshot.table.route(named: request.modelName.span) else {
-      return refuse(
-        connection,
-        ErrorResponse(
-          404, "model_not_found", "not_found",
-          "there is no route or model of that name here; GET /v1/models lists those there are", param: "model"))
+    let asked: AskedQuestion
+    do throws(UnknownName) {
+      asked = try relay.ask(request, from: incoming.source)
+    } catch {
+      return refuse(connection, ErrorResponse(error))
     }
     relay.begin(
-      on: connection, request: request, kind: incoming.kind, route: route, key: incoming.key, hop: incoming.hop)
+      on: connection, request: request, asked: asked, key: incoming.source.key, hop: incoming.hop,
+      showsChoice: incoming.showsChoice)
   }
 
   func refused(_ connection: Connection, _ refusal: FramingRefusal) {
@@ -136,15 +140,15 @@ final class Gateway: RequestHandler, ErrorPresenter {
   ) -> ErrorResponse? {
     guard let relay else { return nil }
     let head = connection.head
-    if head.method == .options { return preflight(connection) }
+    if head.method == .options { return preflight(connection, "POST") }
     guard head.method == .post else {
       return ErrorResponse(
         405, "method_not_allowed", "invalid_request", "send this request as POST with a JSON body",
         fields: "Allow: POST, OPTIONS\r\n")
     }
-    let key: String
+    var source = RequestSource()
     switch authentication.check(head, bytes, relay.snapshot.table) {
-    case .known(let name): key = name
+    case .known(let name): source.key = name
     case .missing:
       return ErrorResponse(
         401, "missing_api_key", "authentication",
@@ -163,7 +167,14 @@ final class Gateway: RequestHandler, ErrorPresenter {
       return ErrorResponse(
         415, "unsupported_content_encoding", "invalid_request", "send the body uncompressed, without Content-Encoding")
     }
-    connection.exchange = Incoming(kind: kind, key: key, hop: hop(connection, bytes))
+    do throws(RequestError) {
+      try source.read(head, bytes, wanted: relay.snapshot.table.ruleHeaders)
+    } catch {
+      return ErrorResponse(error)
+    }
+    connection.exchange = Incoming(
+      kind: kind, source: source, hop: hop(connection, bytes),
+      showsChoice: head.value("x-openrouter-metadata", in: bytes).map { bytes.matches($0, "enabled") } ?? false)
     if !head.hasBody {
       return ErrorResponse(400, "missing_body", "invalid_request", "the request has no body; send a JSON object")
     }
@@ -171,13 +182,17 @@ final class Gateway: RequestHandler, ErrorPresenter {
     return nil
   }
 
-  private func preflight(_ connection: Connection) -> ErrorResponse? {
+  /// Answers what a browser asks before it sends a page's request.
+  private func preflight(_ connection: Connection, _ method: StaticString) -> ErrorResponse? {
     let nothing: [UInt8] = []
     connection.respond(
       status: 200, contentType: "text/plain; charset=utf-8",
       fields: { out in
-        out.append("Allow: POST, OPTIONS\r\nAccess-Control-Allow-Methods: POST\r\n")
-        out.append("Access-Control-Allow-Headers: authorization, content-type\r\nAccess-Control-Max-Age: 600\r\n")
+        out.append("Allow: ")
+        out.append(method)
+        out.append(", OPTIONS\r\nAccess-Control-Allow-Methods: ")
+        out.append(method)
+        out.append("\r\nAccess-Control-Allow-Headers: authorization, content-type\r\nAccess-Control-Max-Age: 600\r\n")
       }, body: nothing.span)
     return nil
   }
@@ -189,9 +204,11 @@ final class Gateway: RequestHandler, ErrorPresenter {
       return ErrorResponse(
         404, "unknown_url", "not_found", "there is nothing at this path; the API starts at /v1, for example /v1/models")
     }
+    if connection.head.method == .options { return preflight(connection, "GET, HEAD") }
     guard connection.head.method == .get || connection.head.method == .head else {
       return ErrorResponse(
-        405, "method_not_allowed", "invalid_request", "send this request as GET", fields: "Allow: GET, HEAD\r\n")
+        405, "method_not_allowed", "invalid_request", "send this request as GET",
+        fields: "Allow: GET, HEAD, OPTIONS\r\n")
     }
     if connection.head.hasBody {
       return ErrorResponse(400, "unexpected_body", "invalid_request", "a GET request here has no body")
@@ -209,17 +226,22 @@ final class Gateway: RequestHandler, ErrorPresenter {
           "send a key that is known here: `Authorization: Bearer <your key>`", fields: "WWW-Authenticate: Bearer\r\n")
       }
       guard case .model(let id) = path else {
-        let list = table.modelsListJSON
-        connection.respond(status: 200, contentType: "application/json", body: list.span)
+        answer(connection, json: table.modelsListJSON)
         return nil
       }
       guard let model = table.modelJSON(named: id.span) else {
         return ErrorResponse(
           404, "model_not_found", "not_found", "there is no route or model of that name; GET /v1/models lists them")
       }
-      connection.respond(status: 200, contentType: "application/json", body: model.span)
+      answer(connection, json: model)
     }
     return nil
+  }
+
+  private func answer(_ connection: Connection, json: [UInt8]) {
+    let id = relay?.nextID()
+    connection.respond(
+      status: 200, contentType: "application/json", fields: { out in id?.appendFields(to: &out) }, body: json.span)
   }
 
   private func answer(_ connection: Connection, _ status: Int, _ text: [UInt8]) {
@@ -231,7 +253,7 @@ final class Gateway: RequestHandler, ErrorPresenter {
   private func refuse(_ connection: Connection, _ response: ErrorResponse) {
     counters.add(.refused(status: response.status))
     connection.exchange = nil
-    response.write(to: connection, id: nil)
+    response.write(to: connection, id: relay?.nextID())
   }
 
   func respond(_ error: RouterError, on connection: Connection, completion: RecordID) {

@@ -15,7 +15,7 @@ struct ListenerRules {
     var hosts: Set<String> = ["localhost", "127.0.0.1", "::1"]
     if address != "0.0.0.0", address != "::" { hosts.insert(address.lowercased()) }
     hosts.formUnion(allowed.hosts)
-    self.hosts = hosts.map { Array($0.utf8) }
+    self.hosts = hosts.map { $0.utf8.filter { $0 != UInt8(ascii: "[") && $0 != UInt8(ascii: "]") } }
     anyHost = allowed.hosts.contains("*")
     origins = Set(allowed.origins)
   }

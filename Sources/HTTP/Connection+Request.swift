@@ -98,7 +98,7 @@ extension Connection {
     // Room for a usual body at once; a larger one grows as its bytes come, whatever length was claimed.
     if bodyRemaining <= Self.reservedBodyLimit { body.reserve(bodyRemaining) }
     state = .body
-    setPhase(loop.now + server.limits.bodyIdle)
+    beginBodyTime()
     if head.expectsContinue, input.isEmpty, !responseStarted {
       output.append("HTTP/1.1 100 Continue\r\n\r\n")
       server.markDirty(self)
@@ -148,14 +148,14 @@ extension Connection {
       input.consume(count)
       bodyRemaining -= count
     }
-    countBody()
+    let came = countBody()
     if body.count > bodyLimit { return refuse(Self.bodyTooLarge) }
     if server.bodyBytes > server.limits.bodiesInAll {
       return refuse(FramingRefusal(503, "too many request bodies are held at once; try again in a moment"))
     }
     let isWhole = chunked.map(\.isDone) ?? (bodyRemaining == 0)
     if isWhole, !responseStarted { closesAfterResponse = mustClose }
-    setPhase(loop.now + server.limits.bodyIdle)
+    extendBodyTime(by: came)
     server.handler.receivedBody(self)
     guard case .body = state, isWhole else { return }
     requestIsWhole()
@@ -166,7 +166,6 @@ extension Connection {
     // A response that began before has told the client already.
     if !responseStarted { closesAfterResponse = mustClose }
     chunked = nil
-    requestTime = loop.now
     setPhase(.max)
     if input.isEmpty { releaseInput() }
     server.handler.receivedRequest(self)
@@ -178,7 +177,6 @@ extension Connection {
     state = .responding
     closesAfterResponse = true
     chunked = nil
-    requestTime = loop.now
     setPhase(.max)
     if responseStarted {
       // Half a response is out already, and no other can follow it.

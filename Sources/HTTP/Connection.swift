@@ -43,6 +43,8 @@ public final class Connection: PollTarget, TimerTarget {
   var chunked: ChunkedBody?
   var bodyLimit = 0
   var bodyRemaining = 0
+  /// Until when the body must be whole, if it comes no faster than it has to.
+  private var bodyDeadline = UInt64.max
   /// How much of `body` is part of the server's sum.
   private var countedBody = 0
   private var lingered = 0
@@ -72,8 +74,8 @@ public final class Connection: PollTarget, TimerTarget {
   public var commonFields: [UInt8] = []
   /// Who answers the request at hand.
   public var exchange: (any Exchange)?
-  /// Monotonic nanoseconds at which the request at hand was whole.
-  public internal(set) var requestTime: UInt64 = 0
+  /// Changes when `body` is given back: what is in it from then on belongs to another request.
+  public private(set) var bodyGeneration: UInt64 = 0
 
   public var loop: EventLoop { server.loop }
 
@@ -99,7 +101,6 @@ public final class Connection: PollTarget, TimerTarget {
   /// Whether bytes have come that are not parsed yet.
   var hasUnparsed: Bool { !input.isEmpty || transport.isHolding }
 
-  /// Whether so much output waits that no further request is taken on.
   /// Whether the unwritten output is over the high mark now; if it is, `outputDrained` is called once it is down to the low
   /// mark again.
   public func notePressure() -> Bool {
@@ -107,6 +108,7 @@ public final class Connection: PollTarget, TimerTarget {
     return isOverHighMark
   }
 
+  /// Whether so much output waits that no further request is taken on.
   var isBackedUp: Bool { isOverHighMark || output.count > server.limits.outputHigh }
 
   // MARK: - Events
@@ -144,6 +146,8 @@ public final class Connection: PollTarget, TimerTarget {
     switch state {
     case .head where !input.isEmpty:
       refuse(FramingRefusal(408, "the request's head did not arrive in time; send it whole within 10 s"))
+    case .body where bodyDeadline <= now:
+      refuse(FramingRefusal(408, "the request's body came too slowly; send at least 64 KiB a second"))
     case .body:
       refuse(FramingRefusal(408, "the request's body stood still for too long; send it without such pauses"))
     case .head, .lingering: close()
@@ -163,6 +167,18 @@ public final class Connection: PollTarget, TimerTarget {
   func setPhase(_ deadline: UInt64) {
     phaseDeadline = deadline
     rearm()
+  }
+
+  /// A body begins: nothing of it has come yet.
+  func beginBodyTime() {
+    bodyDeadline = loop.now &+ server.limits.bodyTime
+    setPhase(min(loop.now &+ server.limits.bodyIdle, bodyDeadline))
+  }
+
+  /// More of the body has come.
+  func extendBodyTime(by count: Int) {
+    bodyDeadline &+= UInt64(count) &* server.limits.bodyTimePerByte
+    setPhase(min(loop.now &+ server.limits.bodyIdle, bodyDeadline))
   }
 
   private func rearm() {
@@ -303,9 +319,13 @@ public final class Connection: PollTarget, TimerTarget {
   // MARK: - The body's memory
 
   /// Adds what `body` grew by to the sum of all bodies.
-  func countBody() {
-    server.bodyBytes += body.count - countedBody
+  ///
+  /// - Returns: how much that is.
+  func countBody() -> Int {
+    let growth = body.count - countedBody
+    server.bodyBytes += growth
     countedBody = body.count
+    return max(growth, 0)
   }
 
   private func uncountBody() {
@@ -315,17 +335,10 @@ public final class Connection: PollTarget, TimerTarget {
 
   /// Gives the body's memory back once nobody needs it.
   public func releaseBody() {
+    bodyGeneration &+= 1
     uncountBody()
     body.removeAll()
     body.release()
-  }
-
-  /// Takes over the body, so that it can outlive the request's parsing.
-  public func takeBody() -> ByteBuffer {
-    var taken = ByteBuffer()
-    swap(&taken, &body)
-    uncountBody()
-    return taken
   }
 
   private func releaseRequest() {

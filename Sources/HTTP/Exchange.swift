@@ -26,6 +26,10 @@ public struct ServerLimits: Sendable {
   public var headTime: UInt64 = 10_000_000_000
   /// Nanoseconds that a body may stand still.
   public var bodyIdle: UInt64 = 30_000_000_000
+  /// Nanoseconds for a whole body, and how many more each of its bytes gets: a byte now and then keeps nobody waiting
+  /// for ever, and 64 KiB a second always suffice.
+  public var bodyTime: UInt64 = 30_000_000_000
+  public var bodyTimePerByte: UInt64 = 1_000_000_000 / (64 << 10)
   /// Nanoseconds that a connection may wait for its next request.
   public var keepAlive: UInt64 = 75_000_000_000
   /// Nanoseconds that a client may take nothing of its response.

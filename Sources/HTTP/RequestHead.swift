@@ -76,6 +76,7 @@ public struct RequestHead: Sendable {
     var at = try parseRequestLine(bytes)
     var hostCount = 0
     var hasTransferEncoding = false
+    var hasContentType = false
     var wantsClose = false
     var wantsKeepAlive = false
     while true {
@@ -93,6 +94,9 @@ public struct RequestHead: Sendable {
       case 4 where bytes.matches(field.name, "host"):
         hostCount += 1
         host = field.value
+      case 12 where bytes.matches(field.name, "content-type"):
+        guard !hasContentType else { throw FramingRefusal(400, "Content-Type was sent twice") }
+        hasContentType = true
       case 14 where bytes.matches(field.name, "content-length"):
         guard contentLength == nil else { throw FramingRefusal(400, "Content-Length was sent twice") }
         contentLength = try Self.parseLength(bytes, field.value)

@@ -76,8 +76,6 @@ public final class EventLoop {
   public private(set) var wallMilliseconds: Int64
   /// Rounds, from the events' arrival to the end of their work, that took longer than 5 ms.
   public private(set) var slowRounds: UInt64 = 0
-  /// The longest round so far, in nanoseconds.
-  public private(set) var longestRound: UInt64 = 0
   public weak var driver: (any RoundDriver)?
 
   public init(poller: some Poller) {
@@ -184,9 +182,7 @@ public final class EventLoop {
     }
     let more = driver?.driveRound() ?? false
     roundEnd = poller.monotonicNanoseconds()
-    let took = roundEnd &- began
-    if took > 5_000_000 { slowRounds &+= 1 }
-    if took > longestRound { longestRound = took }
+    if roundEnd &- began > 5_000_000 { slowRounds &+= 1 }
     return more
   }
 }

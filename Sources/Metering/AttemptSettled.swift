@@ -70,4 +70,9 @@ public struct AttemptSettled: Sendable, Equatable {
     self.id = id
     self.outcome = outcome
   }
+
+  /// Whether it brings the usage that came too late for an earlier record of the same end, which has these flags.
+  func completes(_ flags: UsageFlags) -> Bool {
+    flags.contains(.usageMissing) && self.flags.contains(.usageLate) && !self.flags.contains(.usageMissing)
+  }
 }

@@ -8,7 +8,9 @@ public enum Cost {
   /// `cachedInput` and `cacheWrite` are parts of `input`, as in OpenAI's `usage`; parts beyond the whole are cut to it. A
   /// part without a price of its own costs the input price. `reasoning` is part of `output`. Returns nil when input or
   /// output is unknown, a count is negative, or the result does not fit an `Int64`.
-  public static func nanoUSD(_ usage: TokenUsage, price: Price) -> Int64? {
+  ///
+  /// - Parameter fixed: pico-USD for the request and its images, beside the tokens.
+  public static func nanoUSD(_ usage: TokenUsage, price: Price, fixed: Int64 = 0) -> Int64? {
     guard let input = usage.input, let output = usage.output, input >= 0, output >= 0 else { return nil }
     let cached = min(usage.cachedInput ?? 0, input)
     let written = min(usage.cacheWrite ?? 0, input - max(cached, 0))
@@ -21,7 +23,7 @@ public enum Cost {
       (output, price.output),
     ]
     // Four products of 63 bits each fit 128 bits with room to spare.
-    var pico: Int128 = 0
+    var pico = Int128(fixed)
     for (tokens, each) in parts { pico += Int128(tokens) * Int128(each) }
     return roundedHalfEven(pico)
   }

@@ -11,7 +11,8 @@ public struct UsageFlags: OptionSet, Sendable, Hashable {
   public static let cutAfterFinish = UsageFlags(rawValue: 1 << 2)
   /// The usage came after the client's stream had ended.
   public static let usageLate = UsageFlags(rawValue: 1 << 3)
-  /// A count or the cost was beyond what any real answer has; it is kept as unknown.
+  /// A count cannot be true of this request and what was seen of its answer; one that no answer at all can have, or such
+  /// a cost, is kept as unknown.
   public static let usageBeyondBounds = UsageFlags(rawValue: 1 << 4)
   /// Written by the ledger: the open record was lost, so names are missing.
   public static let openMissing = UsageFlags(rawValue: 1 << 5)

@@ -23,15 +23,16 @@ extension Attempt {
       // A chunk that cannot be read may hold tokens: dropping or forwarding it would both pretend.
       return fail(.badResponse, "one of its events is not valid JSON")
     }
-    if scan.error != nil, !isComplete {
-      let said = ProviderError.scan(data)
-      return fail(.errorEvent, said.message ?? "it sent an error event")
-    }
-    tally.note(scan, data)
     if sawDone {
+      // What comes behind the end is no part of the answer, but its usage may be.
+      tally.noteUsage(scan, data)
       if scan.usage != nil { tally.flags.insert(.usageLate) }
       return
     }
+    if scan.error != nil || scan.finishReason == .error { return handle(error: scan, data) }
+    tally.note(scan, data)
+    if scan.hasSignature { madeSignatures = true }
+    if scan.hasContent { sample?.answer.add(data) }
     if (scan.choiceCount ?? 0) == 0 { return handleWithoutChoices(data, scan, isMultiLine) }
     if scan.hasContent {
       let now = completion.relay.loop.now
@@ -50,6 +51,20 @@ extension Attempt {
     }
   }
 
+  /// An event that says that the provider failed. What it said is not relayed as it stands: the error goes out in the
+  /// router's own words.
+  private func handle(error scan: ChunkScan, _ data: Span<UInt8>) {
+    tally.meter(scan, data)
+    if isComplete {
+      tally.flags.insert(.cutAfterFinish)
+    } else if scan.error == nil {
+      fail(.errorEvent, Self.errorFinish)
+    } else {
+      failByErrorEvent(said(data))
+    }
+  }
+  static let errorFinish = "it ended its answer with the finish reason \"error\""
+
   private static func isNull(_ data: Span<UInt8>) -> Bool {
     data.count == 4 && data[0] == 0x6e && data[1] == 0x75 && data[2] == 0x6c && data[3] == 0x6c
   }
@@ -61,7 +76,10 @@ extension Attempt {
     if completion.request.includeUsage {
       releaseFinish()
       if hasUsage { usageChunkSent = true }
-      emit(data, scan, usage: .keep, isMultiLine: isMultiLine)
+      // A usage that says less than what is known already would undo it for the client.
+      let isObject = scan.usageRange.map { data[$0.lowerBound] } == UInt8(ascii: "{")
+      let saysLess = isObject && tally.usage != nil && scan.usage != tally.usage
+      emit(data, scan, usage: saysLess ? .set(tally.usageJSON) : .keep, isMultiLine: isMultiLine)
     } else if hasUsage {
       releaseFinish()
     }
@@ -73,7 +91,7 @@ extension Attempt {
     guard let event = finish else { return }
     finish = nil
     completion.deadlines.finishHeldAt = nil
-    let putsUsage = !completion.request.includeUsage && event.scan.usage == nil && tally.usage != nil
+    let putsUsage = !completion.request.includeUsage && tally.usage != nil && event.scan.usage != tally.usage
     emit(
       event.data.span, event.scan, usage: putsUsage ? .set(tally.usageJSON) : .keep,
       isMultiLine: event.isMultiLine)
@@ -113,15 +131,5 @@ extension Attempt {
     } else {
       body(&held)
     }
-  }
-
-  /// The cost so far in USD as a JSON number; `nil` when it is not known.
-  var costLiteral: [UInt8]? {
-    guard let price = completion.table.endpoints[place].price, let usage = tally.usage,
-      let cost = Cost.nanoUSD(usage, price: price)
-    else {
-      return nil
-    }
-    return JSONText.usd(nano: cost)
   }
 }

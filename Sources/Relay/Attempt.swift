@@ -1,6 +1,7 @@
 import Catalog
 import Loop
 import Metering
+import Routing
 import Upstream
 import Wire
 
@@ -28,6 +29,14 @@ final class Attempt: UpstreamObserver {
   var sawDone = false
   var usageChunkSent = false
   var isOver = false
+  /// It was sent, so it counts as running at its endpoint until it is settled.
+  var isCounted = false
+  /// What the answer's quality is told by, when the client asked for tools or for JSON.
+  var sample: AnswerSample?
+  /// What was left out of what the client sent.
+  var left = LeftOut(parameters: [], signatures: false)
+  /// The answer holds reasoning that only this endpoint accepts back.
+  var madeSignatures = false
 
   private static let heldEventLimit = 64
   private static let heldByteLimit = 256 << 10
@@ -54,13 +63,18 @@ final class Attempt: UpstreamObserver {
   /// Whether too much is held to go on waiting for content.
   var holdsTooMuch: Bool { heldEvents >= Self.heldEventLimit || held.count >= Self.heldByteLimit }
 
-  private var isSuccess: Bool { head.map { $0.status >= 200 && $0.status < 300 } ?? false }
+  /// Nothing but 200 is an answer: 206 is a part of one, 204 is none.
+  private var isSuccess: Bool { head?.status == 200 }
 
   // MARK: - What comes back
 
   func received(_ head: UpstreamHead) {
     self.head = head
-    completion.deadlines.headers = nil
+    // An unstreamed answer's deadline runs on to its last byte.
+    if completion.isStream || !isSuccess { completion.deadlines.headers = nil }
+    if let nanoseconds = head.limitedFor {
+      completion.health.limit(endpoint: place, for: nanoseconds, now: completion.relay.loop.now)
+    }
     guard isSuccess else {
       // Its body says why; it gets a moment to arrive.
       completion.setEndGrace(2_000_000_000)
@@ -80,7 +94,7 @@ final class Attempt: UpstreamObserver {
   }
 
   func received(_ bytes: Span<UInt8>) {
-    if isOver { return }
+    if isOver { return receivedLate(bytes) }
     guard isSuccess else {
       if collected.count < Self.errorBodyLimit {
         collected.append(bytes.extracting(..<min(bytes.count, Self.errorBodyLimit - collected.count)))
@@ -110,6 +124,26 @@ final class Attempt: UpstreamObserver {
     if !isOver { completion.afterStreamBytes(self) }
   }
 
+  /// The client has its end. A usage that had not come before it still completes the record.
+  private func receivedLate(_ bytes: Span<UInt8>) {
+    guard var record = unmetered else { return }
+    do throws(FramingError) {
+      try framer.feed(bytes) { data, _ in
+        if let scan = try? ChunkScan.scan(data) { tally.noteUsage(scan, data) }
+        return tally.usage == nil
+      }
+    } catch {
+      unmetered = nil
+    }
+    if tally.usage == nil { return }
+    unmetered = nil
+    tally.flags.insert(.usageLate)
+    let metered = metered(record.outcome)
+    (record.usage, record.inputSource, record.outputSource) = (metered.usage, metered.inputSource, metered.outputSource)
+    (record.cost, record.priceVersion, record.flags) = (metered.cost, metered.priceVersion, metered.flags)
+    _ = completion.relay.sink.append(record)
+  }
+
   func ended(_ end: UpstreamEnd) {
     transfer = nil
     if isOver { return completion.lingeringEnded(self) }
@@ -123,14 +157,16 @@ final class Attempt: UpstreamObserver {
     }
     guard head != nil else { return fail(.truncated, "it closed the connection without an answer") }
     if !completion.isStream { return completion.completeUnstreamed(self) }
+    let hasFinished = isComplete
     framer.finish { data, _ in self.meter(unterminated: data) }
-    if isComplete { return completion.completeStream(self) }
+    if hasFinished { return completion.completeStream(self) }
     fail(.truncated, "the stream ended before the answer did")
   }
 
-  /// An event without its closing empty line counts for metering only: its usage is read, nothing is forwarded.
+  /// An event without its closing empty line counts for metering only: its tokens are, but nothing is forwarded, and it
+  /// finishes nothing.
   private func meter(unterminated data: Span<UInt8>) {
-    if let scan = try? ChunkScan.scan(data) { tally.note(scan, data) }
+    if !sawDone, let scan = try? ChunkScan.scan(data) { tally.meter(scan, data) }
   }
 
   /// Whether every choice has its finish event. Without `[DONE]` as many must have finished as were asked for.
@@ -144,18 +180,43 @@ final class Attempt: UpstreamObserver {
 
   func failByStatus() {
     guard let head else { return }
-    let said = collected.withSpan { ProviderError.scan($0) }
+    let said = collected.withSpan { self.said($0) }
     let text = said.message.map { "HTTP \(head.status): \($0)" } ?? "HTTP \(head.status)"
     switch head.status {
-    case 403 where said.kind == .contentFilter: fail(.badRequest, text, isClientFault: true)
-    case 401, 402, 403: fail(.providerAuth, text)
-    case 404: fail(.providerNotFound, text)
-    case 408: fail(.requestTimeout, text)
-    case 429: fail(.rateLimited, text)
-    case 400..<500: fail(.badRequest, text, isClientFault: true)
-    case 500...: fail(.serverError, text)
-    default: fail(.badResponse, "\(text) (redirects are not followed)")
+    case 400...: fail(said, status: head.status, text)
+    case 300..<400: fail(.badResponse, "\(text) (redirects are not followed)")
+    default: fail(.badResponse, "\(text) (only 200 is an answer)")
     }
+  }
+
+  /// An answer of status 200 that says that it failed, by the status that it names or means.
+  func failByErrorEvent(_ said: ProviderError) {
+    let message = said.message ?? "it sent an error event"
+    guard let status = said.status, status < 500 else { return fail(.errorEvent, message) }
+    fail(said, status: status, message)
+  }
+
+  /// A failure by what its status, 400 or more, means.
+  private func fail(_ said: ProviderError, status: Int, _ text: String) {
+    let failure: FailureClass =
+      switch status {
+      case 403 where said.kind == .contentFilter: .badRequest
+      case 401, 402, 403: .providerAuth
+      case 404: .providerNotFound
+      case 408: .requestTimeout
+      case 429: .rateLimited
+      // Some say with a 400 that the router's own account there is empty.
+      case 400..<500: said.kind == .quota ? .providerAuth : .badRequest
+      default: .serverError
+      }
+    completion.attemptFailed(self, failure, text, status: status, isClientFault: failure == .badRequest)
+  }
+
+  /// What the provider said of its failure, without what may be a key: some repeat the one that they were sent.
+  func said(_ bytes: Span<UInt8>) -> ProviderError {
+    let provider = completion.table.providers[completion.table.endpoints[place].provider]
+    return ProviderError.scan(bytes)
+      .redacted(secrets: provider.credentials.map { $0.reveal() } + provider.headers.map(\.value))
   }
 
   private func fail(_ failure: UpstreamEnd.Failure, _ end: UpstreamEnd) {
@@ -173,11 +234,14 @@ final class Attempt: UpstreamObserver {
     }
   }
 
-  func fail(_ failure: FailureClass, _ message: String, isClientFault: Bool = false) {
-    completion.attemptFailed(self, failure, message, isClientFault: isClientFault)
+  func fail(_ failure: FailureClass, _ message: String) {
+    completion.attemptFailed(self, failure, message)
   }
 
   // MARK: - The record
+
+  /// The record, while the provider's usage may still come.
+  private var unmetered: AttemptSettled?
 
   /// Records how the attempt ended; exactly once.
   ///
@@ -185,12 +249,7 @@ final class Attempt: UpstreamObserver {
   func settle(_ outcome: Outcome, _ failure: FailureClass, isFinal: Bool) {
     if isOver { return }
     isOver = true
-    var record = AttemptSettled(id: id, outcome: outcome)
-    tally.fill(&record)
-    if let price = completion.table.endpoints[place].price {
-      record.priceVersion = price.version
-      record.cost = Cost.nanoUSD(record.usage, price: price)
-    }
+    var record = metered(outcome)
     let now = completion.relay.loop.now
     record.timeToFirstToken = tally.firstContentAt.map { ($0 &- startedAt) / 1000 }
     record.duration = (now &- startedAt) / 1000
@@ -198,5 +257,46 @@ final class Attempt: UpstreamObserver {
     record.httpStatus = head.map { UInt16(clamping: $0.status) }
     record.isFinal = isFinal
     _ = completion.relay.sink.append(record)
+    if completion.isStream, record.flags.contains(.usageMissing) { unmetered = record }
+    if isCounted { teach(record, now) }
+  }
+
+  /// The counts and their cost, within the ledger's bounds.
+  private func metered(_ outcome: Outcome) -> AttemptSettled {
+    var record = AttemptSettled(id: id, outcome: outcome)
+    tally.fill(&record, of: completion.request)
+    record = record.bounded
+    guard let price = completion.price(at: place, promptTokens: record.usage.input) else { return record }
+    record.priceVersion = price.version
+    record.cost = Cost.nanoUSD(record.usage, price: price, fixed: fixedCost)
+    return record.bounded
+  }
+
+  /// The cost so far in USD as a JSON number, as the ledger has it; `nil` when it is not known.
+  var costLiteral: [UInt8]? {
+    if tally.usage == nil { return nil }
+    return metered(.completed).cost.map { JSONText.usd(nano: $0) }
+  }
+
+  /// Pico-USD for the request and its images.
+  private var fixedCost: Int64 {
+    let traits = completion.table.endpoints[place].traits
+    let (images, overflows) = traits.imagePrice.multipliedReportingOverflow(by: Int64(completion.request.mediaCount))
+    let (sum, carries) = traits.requestPrice.addingReportingOverflow(images)
+    return overflows || carries ? .max : sum
+  }
+}
+
+/// What an attempt was not sent of the client's request, which the client is told.
+struct LeftOut {
+  var parameters: ParameterSet
+  /// Reasoning that only its maker accepts.
+  var signatures: Bool
+
+  var isNothing: Bool { parameters.isEmpty && !signatures }
+
+  /// In words, for a header field.
+  var text: String {
+    (parameters.listed + (signatures ? ["reasoning signatures of another endpoint"] : [])).joined(separator: ", ")
   }
 }

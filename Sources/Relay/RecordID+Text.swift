@@ -15,4 +15,13 @@ extension RecordID {
       count = 38
     }
   }
+
+  /// The header lines by which a client can name its request: `x-request-id` and `X-Generation-Id`.
+  public func appendFields(to out: inout ByteBuffer) {
+    out.append("x-request-id: ")
+    out.append(uuid: (high, low))
+    out.append("\r\nX-Generation-Id: ")
+    generationJSON.withUnsafeBytes { out.append(UnsafeRawBufferPointer(rebasing: $0.dropFirst().dropLast())) }
+    out.append("\r\n")
+  }
 }

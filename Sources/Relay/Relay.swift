@@ -23,20 +23,6 @@ public protocol ErrorPresenter: AnyObject {
   func inBand(_ error: RouterError) -> (code: Int, type: String)
 }
 
-/// What may change while the router runs, as one immutable value: a running completion keeps the one it began with.
-public struct RelaySnapshot: Sendable {
-  public var table: RouteTable
-  public var health: EndpointHealth
-  /// For each provider `host:port:address,…` as libcurl wants it; `nil` for a literal address; empty when the name has
-  /// not resolved.
-  public var addresses: [String?]
-
-  public init(table: RouteTable, health: EndpointHealth, addresses: [String?]) {
-    self.table = table
-    self.health = health
-    self.addresses = addresses
-  }
-}
 
 /// Makes and drives the completions of one loop. Belongs to that loop.
 public final class Relay {
@@ -49,6 +35,9 @@ public final class Relay {
   private(set) var targets: EndpointTargets
   public private(set) var snapshot: RelaySnapshot
   private var running: [ObjectIdentifier: Completion] = [:]
+  /// What this loop's attempts taught, on its way to the one who folds it.
+  let observations: ObservationOutbox
+  private var unsent: [AttemptObservation] = []
 
   /// Streams whose answer has begun, those that have ended, and clients that left before their answer's end, so far.
   public internal(set) var streamsOpened: UInt64 = 0
@@ -59,13 +48,14 @@ public final class Relay {
 
   public init(
     loop: EventLoop, upstream: any UpstreamClient, sink: any UsageSink, presenter: any ErrorPresenter,
-    snapshot: RelaySnapshot, seed: UInt64
+    snapshot: RelaySnapshot, observations: ObservationOutbox, seed: UInt64
   ) {
     self.loop = loop
     self.upstream = upstream
     self.sink = sink
     self.presenter = presenter
     self.snapshot = snapshot
+    self.observations = observations
     targets = EndpointTargets(snapshot: snapshot)
     random = FastRandom(seed: seed)
   }
@@ -76,23 +66,59 @@ public final class Relay {
     targets = EndpointTargets(snapshot: snapshot)
   }
 
+  /// From now on new completions are decided by this, if it is about the table that they use.
+  public func adopt(_ knowledge: Knowledge, of table: RouteTable) {
+    if table === snapshot.table { snapshot.knowledge = knowledge }
+  }
+
+  func observe(_ observation: AttemptObservation) {
+    unsent.append(observation)
+    // In a burst some answers go unjudged: what waits to be judged is bounded.
+    if observation.sample != nil {
+      samplesWaiting += 1
+      if samplesWaiting > Self.sampleLimit { unsent[unsent.count - 1].sample = nil }
+    }
+  }
+  private static let sampleLimit = 64
+  private var samplesWaiting = 0
+
+  /// Hands over what was observed in this round.
+  public func sendObservations() {
+    if unsent.isEmpty { return }
+    samplesWaiting = 0
+    observations.append(&unsent)
+  }
+
+  /// What a request asks of the choice, with what is known now.
+  public func ask(_ scan: RequestScan, from source: RequestSource) throws(UnknownName) -> AskedQuestion {
+    try snapshot.ask(scan, from: source, now: loop.now, unixSeconds: loop.wallMilliseconds / 1000)
+  }
+
   /// Takes on a request that has been read, scanned and admitted.
   ///
   /// - Parameters:
-  ///   - route: the place of the route in the current table.
+  ///   - asked: what it asks of the choice.
   ///   - key: the name of the client's key, empty when the listener is open.
   ///   - hop: how many routers of this kind the request has passed before.
+  ///   - showsChoice: the client wants `openrouter_metadata` in the answer.
   public func begin(
-    on connection: Connection, request: RequestScan, kind: RequestKind, route: Int, key: String, hop: Int
+    on connection: Connection, request: RequestScan, asked: AskedQuestion, key: String, hop: Int, showsChoice: Bool
   ) {
     let completion = Completion(
-      relay: self, connection: connection, request: request, kind: kind, route: route, key: key, hop: hop)
+      relay: self, connection: connection, request: request, asked: asked, key: key, hop: hop,
+      showsChoice: showsChoice)
     connection.exchange = completion
     running[ObjectIdentifier(completion)] = completion
     completion.start()
   }
 
-  func nextID() -> RecordID { ids.next(unixMilliseconds: UInt64(clamping: loop.wallMilliseconds)) }
+  /// The decision with what is known now.
+  var selection: Selection {
+    Selection(snapshot.candidates, snapshot.knowledge, snapshot.health, now: loop.now)
+  }
+
+  /// An id for a completion, an attempt or an answer that is neither.
+  public func nextID() -> RecordID { ids.next(unixMilliseconds: UInt64(clamping: loop.wallMilliseconds)) }
 
   /// The wall clock in seconds since 1970 as digits, made once a second.
   var createdDigits: [UInt8] {

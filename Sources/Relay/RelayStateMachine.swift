@@ -64,7 +64,9 @@ struct RelayStateMachine: ~Copyable {
   /// The error when all candidates have been tried: at capacity if they all said so, too slow if they all were.
   private func finalError() -> RouterError {
     let real = failures.filter { $0.failure != .staleConnection }
-    let told = real.map { "\($0.provider): \($0.message)" }.joined(separator: "; ")
+    var parts = real.suffix(FailedAttempt.toldLimit).map { "\($0.provider): \($0.message)" }
+    if real.count > parts.count { parts.insert("\(real.count - parts.count) more before", at: 0) }
+    let told = parts.joined(separator: "; ")
     if !real.isEmpty, real.allSatisfy({ $0.failure == .rateLimited }) {
       return RouterError(
         .rateLimited, source: .provider, isRetryable: true,

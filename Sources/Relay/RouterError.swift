@@ -32,6 +32,12 @@ public struct RouterError: Error, Sendable, Equatable {
   public var attempts: [FailedAttempt]
   /// Seconds after which a retry may succeed, as a provider said.
   public var retryAfter: String?
+  /// When nothing may serve: a JSON object with each candidate and the reason why it was turned away.
+  public var rejections: [UInt8] = []
+  /// When nothing may serve: OpenRouter's words for the limits that did it (`availability.excluded_by`).
+  public var excludedBy: [String] = []
+  /// `openrouter_metadata`, for a client that asked for it: a JSON object.
+  public var choice: [UInt8] = []
 
   public init(
     _ code: Code, source: Source, isRetryable: Bool, message: String, attempts: [FailedAttempt] = [],
@@ -46,8 +52,17 @@ public struct RouterError: Error, Sendable, Equatable {
   }
 }
 
+extension RouterError {
+  /// For what is asked or still runs when the process stops.
+  public static let routerStops = RouterError(
+    .unavailable, source: .router, isRetryable: true, message: "the router is stopping; send the request again")
+}
+
 /// One try that failed, as the client may see it.
 public struct FailedAttempt: Sendable, Equatable {
+  /// How many a client is told of, the last ones: a route may have thousands.
+  public static let toldLimit = 16
+
   public var provider: String
   public var failure: FailureClass
   public var status: Int?

@@ -6,11 +6,13 @@ import Wire
 /// A large request body on its way to a provider: the client's bytes where they lie, with the splices between them.
 /// Belongs to one loop.
 ///
-/// It keeps the connection, and so the bytes, until libcurl has let go of the transfer.
+/// It keeps the connection until libcurl has let go of the transfer. The bytes may be given back before: a provider that
+/// has answered already does not get the rest, and what the connection reads next is not for it.
 final class SplicedBody: UpstreamBodySource {
   let length: Int
   private let connection: Connection
-  private let model: [UInt8]
+  private let generation: UInt64
+  private let form: SentForm
   private var pieces: [RequestScan.Piece] = []
   private var piece = 0
   private var offset = 0
@@ -18,27 +20,30 @@ final class SplicedBody: UpstreamBodySource {
   /// Whether the last byte has been handed over: from then on the client's bytes are not needed.
   var isSent: Bool { piece == pieces.count }
 
-  init(_ request: RequestScan, of connection: Connection, model: [UInt8]) {
+  init(_ request: RequestScan, of connection: Connection, form: SentForm) {
     self.connection = connection
-    self.model = model
-    length = request.spliceLength(upstreamModel: model, askUsage: true)
-    request.forEachPiece(askUsage: true) { pieces.append($0) }
+    generation = connection.bodyGeneration
+    self.form = form
+    length = form.length(of: request)
+    request.forEachPiece(
+      askUsage: true, dropping: form.dropping, tier: form.tier, extraMembers: !form.extraMembers.isEmpty
+    ) { pieces.append($0) }
   }
 
-  func read(into room: UnsafeMutableRawBufferPointer) -> Int {
+  func read(into room: UnsafeMutableRawBufferPointer) -> Int? {
     var room = room
     let wanted = room.count
     while !room.isEmpty, piece < pieces.count {
       switch pieces[piece] {
       case .original(let range):
-        // A body that was given back early ends here; libcurl then ends the transfer as cut short.
         let isThere = connection.body.withBytes { bytes in
-          guard range.upperBound <= bytes.count else { return false }
+          guard connection.bodyGeneration == generation, range.upperBound <= bytes.count else { return false }
           copy(UnsafeRawBufferPointer(rebasing: bytes[range]), &room)
           return true
         }
-        if !isThere { return wanted - room.count }
-      case .model: model.withUnsafeBytes { copy($0, &room) }
+        if !isThere { return nil }
+      case .model: form.model.withUnsafeBytes { copy($0, &room) }
+      case .extraMembers: form.extraMembers.withUnsafeBytes { copy($0, &room) }
       case .text(let text): text.withUTF8Buffer { copy(UnsafeRawBufferPointer($0), &room) }
       }
     }

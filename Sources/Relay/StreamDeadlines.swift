@@ -18,6 +18,7 @@ struct StreamDeadlines {
   static let finishHold: UInt64 = 250_000_000
   static let heartbeat: UInt64 = 10_000_000_000
 
+  /// When the response head must have come; for an unstreamed answer, its last byte.
   var headers: UInt64?
   var firstToken: UInt64?
   /// Nanoseconds allowed between two pieces of progress; the deadline itself is derived.

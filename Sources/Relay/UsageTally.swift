@@ -3,9 +3,9 @@ import Wire
 
 /// What one attempt's answer has told of its tokens so far. Pure.
 struct UsageTally {
-  /// The last valid usage; counts are never added up, since providers repeat them.
+  /// The last valid count of each kind; counts are never added up, since providers repeat them.
   private(set) var usage: TokenUsage?
-  /// The bytes of that usage object.
+  /// The bytes of the last usage object; of one that knows less than what came before, the counts written anew.
   private(set) var usageJSON: [UInt8] = []
   /// Pieces of content counted in passing: for most engines one a token.
   private(set) var observedOutput: Int64 = 0
@@ -16,23 +16,35 @@ struct UsageTally {
   var flags: UsageFlags = []
 
   private(set) var hasContent = false
+  private var isWhole = false
 
   /// Takes note of one event, or of a whole answer, whose content is not counted: it is not one token.
   mutating func note(_ scan: ChunkScan, _ data: Span<UInt8>, isWhole: Bool = false) {
-    if let newest = scan.usage, let range = scan.usageRange {
-      usage = newest
-      usageJSON.removeAll(keepingCapacity: true)
-      for index in range { usageJSON.append(data[index]) }
-    } else if scan.usageIsInvalid {
-      flags.insert(.usageInvalid)
-    }
-    if scan.hasContent { hasContent = true }
-    if !isWhole { observedOutput += Int64(scan.contentChoices) }
+    meter(scan, data, isWhole: isWhole)
     seen.formUnion(scan.seen)
     if scan.hasFinishReason {
       finished.formUnion(scan.finished)
       finishReason = scan.finishReason
     }
+  }
+
+  /// Takes note of the tokens in what the client does not get to see: they were made all the same.
+  mutating func meter(_ scan: ChunkScan, _ data: Span<UInt8>, isWhole: Bool = false) {
+    noteUsage(scan, data)
+    if scan.hasContent { hasContent = true }
+    if isWhole { self.isWhole = true } else { observedOutput += Int64(scan.contentChoices) }
+  }
+
+  /// Takes note of the usage alone: that of an event behind the answer's end.
+  mutating func noteUsage(_ scan: ChunkScan, _ data: Span<UInt8>) {
+    guard let newest = scan.usage, let copy = scan.usageCopy(data) else {
+      if scan.usageIsInvalid { flags.insert(.usageInvalid) }
+      return
+    }
+    var whole = usage ?? newest
+    whole.merge(last: newest)
+    usage = whole
+    usageJSON = whole == newest ? copy : whole.json
   }
 
   /// Whether the answer has no token at all: no content, and no count that says otherwise.
@@ -41,10 +53,32 @@ struct UsageTally {
     return finishReason != .contentFilter && finishReason != .length
   }
 
+  /// Whether the provider's counts cannot be true of this request, or of what was seen of its answer.
+  private func isBeyond(_ request: RequestScan) -> Bool {
+    guard let usage else { return false }
+    if let input = usage.input {
+      // No token is less than a byte, but a provider may put a text of its own in front, and media count otherwise.
+      if request.mediaCount == 0, input > Int64(request.bodyLength) + Self.foreignPrompt { return true }
+      if (usage.cachedInput ?? 0) &+ (usage.cacheWrite ?? 0) > input { return true }
+    }
+    if let output = usage.output {
+      if let limit = request.maxOutputTokens {
+        let (most, overflows) = Int64(limit).multipliedReportingOverflow(by: Int64(request.choiceCount))
+        if !overflows, output > most { return true }
+      }
+      if output == 0, isWhole ? hasContent : observedOutput >= Self.muchContent { return true }
+      if let reasoning = usage.reasoning, reasoning > output { return true }
+    }
+    return false
+  }
+  private static let foreignPrompt: Int64 = 2_000
+  private static let muchContent: Int64 = 3
+
   /// Counts and where they come from. Unknown stays unknown; an observed count is marked as one.
-  func fill(_ record: inout AttemptSettled) {
+  func fill(_ record: inout AttemptSettled, of request: RequestScan) {
     record.observedOutput = observedOutput
     record.flags = flags
+    if isBeyond(request) { record.flags.insert(.usageBeyondBounds) }
     if let usage {
       record.usage = usage
       if usage.input != nil { record.inputSource = .provider }

@@ -18,26 +18,26 @@ struct SimulatedRequest: Sendable {
   init?(_ bytes: Span<UInt8>) {
     var members = JSONMembers(bytes.indices)
     while let (key, value) = members.next(bytes) {
-      switch key.count {
-      case 5 where Self.equals(bytes, key, "model"):
+      if Self.equals(bytes, key, "model") {
         guard value.count > 2, bytes[value.lowerBound] == UInt8(ascii: "\"") else { return nil }
         model = value.lowerBound + 1..<value.upperBound - 1
-      case 6 where Self.equals(bytes, key, "stream"): isStreamed = Self.equals(bytes, value, "true")
-      case 6 where Self.equals(bytes, key, "prompt"): prompt = value
-      case 8 where Self.equals(bytes, key, "messages"): prompt = value
-      case 1 where Self.equals(bytes, key, "n"): choices = min(max(Self.number(bytes, value) ?? 1, 1), 128)
-      case 4 where Self.equals(bytes, key, "seed"):
+      } else if Self.equals(bytes, key, "stream") {
+        isStreamed = Self.equals(bytes, value, "true")
+      } else if Self.equals(bytes, key, "prompt") || Self.equals(bytes, key, "messages") {
+        prompt = value
+      } else if Self.equals(bytes, key, "n") {
+        choices = min(max(Self.number(bytes, value) ?? 1, 1), 128)
+      } else if Self.equals(bytes, key, "seed") {
         seed = Self.number(bytes, value).map(UInt64.init) ?? Self.hash(bytes, value)
-      case 10 where Self.equals(bytes, key, "max_tokens"):
+      } else if Self.equals(bytes, key, "max_tokens") {
         if tokenLimit == nil { tokenLimit = Self.number(bytes, value) }
-      case 21 where Self.equals(bytes, key, "max_completion_tokens"):
+      } else if Self.equals(bytes, key, "max_completion_tokens") {
         tokenLimit = Self.number(bytes, value) ?? tokenLimit
-      case 14 where Self.equals(bytes, key, "stream_options"):
+      } else if Self.equals(bytes, key, "stream_options") {
         var options = JSONMembers(value)
         while let (option, setting) = options.next(bytes) {
           if Self.equals(bytes, option, "include_usage") { wantsUsage = Self.equals(bytes, setting, "true") }
         }
-      default: break
       }
     }
     if tokenLimit == 0 { tokenLimit = nil }
@@ -67,10 +67,34 @@ struct SimulatedRequest: Sendable {
     return value
   }
 
+  /// Whether a text is this one, once its escapes are read: `"mod\u0065l"` is `model`.
   private static func equals(_ bytes: Span<UInt8>, _ range: Range<Int>, _ text: StaticString) -> Bool {
-    guard range.count == text.utf8CodeUnitCount else { return false }
-    let expected = UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
-    for offset in 0..<range.count where bytes[range.lowerBound + offset] != expected[offset] { return false }
-    return true
+    var at = range.lowerBound
+    for expected in UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount) {
+      guard at < range.upperBound else { return false }
+      if bytes[at] == expected {
+        at += 1
+      } else if let escaped = escapedByte(bytes, at..<range.upperBound), escaped == expected {
+        at += 6
+      } else {
+        return false
+      }
+    }
+    return at == range.upperBound
+  }
+
+  /// The ASCII character that `\u00…` stands for, at the start of the range.
+  private static func escapedByte(_ bytes: Span<UInt8>, _ range: Range<Int>) -> UInt8? {
+    let at = range.lowerBound
+    guard range.count >= 6, bytes[at] == UInt8(ascii: "\\"), bytes[at + 1] == UInt8(ascii: "u") else { return nil }
+    var value = 0
+    for index in at + 2..<at + 6 {
+      switch bytes[index] {
+      case 48...57: value = value << 4 | Int(bytes[index] - 48)
+      case 65...70, 97...102: value = value << 4 | Int((bytes[index] | 0x20) - 87)
+      default: return nil
+      }
+    }
+    return value < 128 ? UInt8(value) : nil
   }
 }

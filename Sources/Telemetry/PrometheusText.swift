@@ -3,8 +3,6 @@ import Metering
 /// Prometheus' text format, version 0.0.4
 /// (https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format).
 public enum PrometheusText {
-  public static let contentType = "text/plain; version=0.0.4; charset=utf-8"
-
   /// The whole page: the records' metrics, then the samples, each metric once with its help and type.
   public static func render(_ metrics: MetricsSnapshot, samples: [Sample] = [], version: String) -> String {
     var page = PrometheusPage()

@@ -7,7 +7,7 @@ typealias OpaqueHandle = UnsafeMutableRawPointer
 /// The upstream side of one loop: all transfers, spread over libcurl's multi handles. Belongs to one loop.
 ///
 /// libcurl's callbacks only take note. Handles are added, removed, paused and driven from `drive` alone, once a round.
-public final class CurlClient: UpstreamClient {
+public final class CurlClient: UpstreamClient, TimerTarget {
   private let loop: EventLoop
   private var multis: ContiguousArray<CurlMulti> = []
   /// Those that something happened to in this round.
@@ -29,12 +29,20 @@ public final class CurlClient: UpstreamClient {
     curl_global_init(Int(CURL_GLOBAL_ALL))
   }
 
-  public init(loop: EventLoop) {
+  /// - Parameter idleTime: nanoseconds after which a multi handle without transfers is closed, and with it connections
+  ///   that nobody would use again: what a burst opened, and what the providers have ended since.
+  public init(loop: EventLoop, idleTime: UInt64 = 55_000_000_000) {
     self.loop = loop
+    self.idleTime = idleTime
   }
 
-  // Closing the connections calls back to this object.
-  deinit { multis.removeAll() }
+  /// Closes all connections; nothing can be sent afterwards. The loop keeps this object until then.
+  public func close() {
+    takeChanges()
+    for multi in multis { multi.close() }
+    multis.removeAll()
+    loop.removeTimer(idleTimer)
+  }
 
   // MARK: - What others want
 
@@ -88,6 +96,7 @@ public final class CurlClient: UpstreamClient {
   /// - Returns: true when there is more to do that no event will announce.
   public func drive(mayStart: Bool) -> Bool {
     takeChanges()
+    if closesIdle { closeIdle() }
     if mayStart {
       for transfer in starting { begin(transfer) }
       starting.removeAll(keepingCapacity: true)
@@ -188,6 +197,38 @@ public final class CurlClient: UpstreamClient {
     return multi
   }
 
+  // MARK: - Handles that are not needed
+
+  private let idleTime: UInt64
+  private var idleTimer = -1
+  private var awaitsIdleTimer = false
+  private var closesIdle = false
+
+  public func timerFired(now: UInt64) {
+    awaitsIdleTimer = false
+    closesIdle = true
+  }
+
+  /// Closes the handles that have been idle for long enough, and sets the timer for those that will be.
+  private func closeIdle() {
+    closesIdle = false
+    multis.removeAll { multi in
+      guard multi.runningCount == 0, !multi.isTouched, loop.now &- multi.idleSince >= idleTime else { return false }
+      multi.close()
+      return true
+    }
+    awaitIdle()
+  }
+
+  /// One timer for all: most often the handle has been used again when it fires.
+  private func awaitIdle() {
+    if awaitsIdleTimer { return }
+    guard let earliest = multis.lazy.filter({ $0.runningCount == 0 }).map(\.idleSince).min() else { return }
+    if idleTimer < 0 { idleTimer = loop.addTimer(self) }
+    awaitsIdleTimer = true
+    loop.arm(idleTimer, at: max(earliest &+ idleTime, loop.now &+ 1_000_000))
+  }
+
   private func takeChanges() {
     while !cancelled.isEmpty || !flowChanges.isEmpty {
       let leaving = cancelled
@@ -217,11 +258,11 @@ public final class CurlClient: UpstreamClient {
     transfer.handle = handle
     transfer.client = self
     transfer.state = .running
-    handle.take(transfer)
+    let multi = multiWithRoom()
+    handle.take(transfer, in: multi)
     // Kept until `remove`.
     _ = Unmanaged.passRetained(transfer)
     runningCount += 1
-    let multi = multiWithRoom()
     touch(multi)
     transfer.multi = multi
     if !multi.add(handle) {
@@ -267,7 +308,10 @@ public final class CurlClient: UpstreamClient {
 
   private func remove(_ transfer: UpstreamTransfer) {
     guard let handle = transfer.handle else { return }
-    transfer.multi?.remove(handle)
+    if let multi = transfer.multi {
+      multi.remove(handle)
+      if multi.runningCount == 0 { awaitIdle() }
+    }
     transfer.multi = nil
     handle.transfer = nil
     transfer.handle = nil

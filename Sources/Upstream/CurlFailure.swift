@@ -10,6 +10,10 @@ enum CurlFailure {
       return UpstreamEnd(failure: .badResponse, message: refusal, reusedConnection: reused)
     }
     if code == CURLE_OK { return UpstreamEnd(reusedConnection: reused) }
+    // libcurl gathers a header line before it hands it on, and has no other word for one that is too long.
+    if code == CURLE_OUT_OF_MEMORY, transfer.sends > 0, !transfer.headers.isComplete {
+      return UpstreamEnd(failure: .badResponse, message: "the response head is too large", reusedConnection: reused)
+    }
     return UpstreamEnd(
       failure: failure(code, transfer, reused), message: String(cString: curl_easy_strerror(code)),
       reusedConnection: reused)

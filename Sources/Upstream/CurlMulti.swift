@@ -17,12 +17,17 @@ final class CurlMulti: TimerTarget {
   private(set) var timerIsDue = false
   /// Transfers under way.
   private(set) var runningCount = 0
+  /// Since when no transfer is under way, in monotonic nanoseconds.
+  private(set) var idleSince: UInt64
+  /// For each `host:port` the addresses that its cache has: libcurl asks the system's resolver for what it lacks.
+  private var addresses: [String: String] = [:]
   /// It is in the client's list of handles that this round has touched.
   var isTouched = false
 
   init(client: CurlClient, loop: EventLoop) {
     self.client = client
     self.loop = loop
+    idleSince = loop.now
     guard let multi = curl_multi_init() else { fatalError("libcurl gives no multi handle: out of memory") }
     self.multi = multi
     timer = loop.addTimer(self)
@@ -42,7 +47,20 @@ final class CurlMulti: TimerTarget {
     }
   }
 
-  deinit { curl_multi_cleanup(multi) }
+  /// Closes its connections.
+  func close() {
+    pm_multi_set_timer_callback(multi, nil)
+    curl_multi_cleanup(multi)
+    // The loop kept this object for its timer.
+    loop.removeTimer(timer)
+  }
+
+  /// Whether the target's addresses are not what the cache has; from now on they are.
+  func needsAddresses(of target: UpstreamTarget) -> Bool {
+    guard let name = target.name, addresses[name.hostAndPort] != name.addresses else { return false }
+    addresses[name.hostAndPort] = name.addresses
+    return true
+  }
 
   /// Whether the handle took it.
   func add(_ handle: EasyHandle) -> Bool {
@@ -54,6 +72,7 @@ final class CurlMulti: TimerTarget {
   func remove(_ handle: EasyHandle) {
     curl_multi_remove_handle(multi, handle.easy)
     runningCount -= 1
+    if runningCount == 0 { idleSince = loop.now }
   }
 
   func act(on descriptor: Int32, _ events: Int32) {

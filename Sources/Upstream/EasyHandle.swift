@@ -26,6 +26,9 @@ final class EasyHandle {
     // No proxy for any host: what the environment says of proxies is not even looked up.
     pm_easy_set_string(easy, CURLOPT_NOPROXY, "*")
     pm_easy_set_string(easy, CURLOPT_PROTOCOLS_STR, "http,https")
+    // Nothing is asked for compressed, and nothing that comes so is inflated: `ResponseHeaderReader` refuses it. Without
+    // this libcurl 7.88 inflates a `Transfer-Encoding: gzip, chunked` too.
+    pm_easy_set_long(easy, CURLOPT_HTTP_CONTENT_DECODING, 0)
     pm_easy_set_long(easy, CURLOPT_TCP_NODELAY, 1)
     // libcurl keeps a buffer of this size for each running transfer: most of what an idle stream costs.
     pm_easy_set_long(easy, CURLOPT_BUFFERSIZE, 8 << 10)
@@ -39,7 +42,6 @@ final class EasyHandle {
     pm_easy_set_pointer(easy, CURLOPT_CLOSESOCKETDATA, Unmanaged.passUnretained(client).toOpaque())
     setCallbacks()
     pm_easy_set_pointer(easy, CURLOPT_CURLU, target.url.map { UnsafeRawPointer($0) })
-    pm_easy_set_pointer(easy, CURLOPT_RESOLVE, target.resolve)
     pm_easy_set_long(easy, CURLOPT_HTTP_VERSION, target.httpVersion)
     // A plain server's keep-alive is often 5 s (vLLM); ask for less, so that a re-used connection is seldom dead.
     pm_easy_set_long(easy, CURLOPT_MAXAGE_CONN, target.usesTLS ? 55 : 4)
@@ -52,8 +54,14 @@ final class EasyHandle {
   deinit { curl_easy_cleanup(easy) }
 
   /// Sets what is this transfer's own.
-  func take(_ transfer: UpstreamTransfer) {
+  ///
+  /// - Parameter multi: the handle that will drive it.
+  func take(_ transfer: UpstreamTransfer, in multi: CurlMulti) {
     self.transfer = transfer
+    // libcurl moves what it is given here into the cache of the multi handle that the transfer runs in, once.
+    if multi.needsAddresses(of: transfer.target) {
+      pm_easy_set_pointer(easy, CURLOPT_RESOLVE, transfer.target.resolve)
+    }
     pm_easy_set_pointer(easy, CURLOPT_HTTPHEADER, transfer.headerList)
     if let source = transfer.source {
       pm_easy_set_off(easy, CURLOPT_POSTFIELDSIZE_LARGE, Int64(source.length))
@@ -84,6 +92,7 @@ final class EasyHandle {
     pm_easy_set_data_callback(easy, CURLOPT_READFUNCTION) { room, size, count, context in
       guard let room, let transfer = EasyHandle.transfer(of: context) else { return 0 }
       return transfer.sendBody(into: UnsafeMutableRawBufferPointer(start: room, count: size &* count))
+        ?? Int(CURL_READFUNC_ABORT)
     }
     // libcurl sends a request again by itself when a re-used connection dies without a byte. One send per transfer:
     // the second is stopped here, and the relay records an attempt of its own for it.

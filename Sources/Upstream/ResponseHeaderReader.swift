@@ -1,5 +1,6 @@
 /// Reads response header lines as libcurl hands them over, and refuses what failures.md's wire rules refuse: both
-/// framings at once, more than 100 fields or 64 KiB, more than ten informational responses, a protocol switch.
+/// framings at once, a coding of the body that nobody asked for, a folded line, more than 100 fields or 64 KiB, more than
+/// ten informational responses, a protocol switch.
 struct ResponseHeaderReader {
   enum Step: Equatable {
     case more
@@ -14,7 +15,9 @@ struct ResponseHeaderReader {
   private var informational = 0
   private var hasLength = false
   private var hasTransferEncoding = false
-  private var isComplete = false
+  /// Whether the final head has been read.
+  private(set) var isComplete = false
+  private var limits = RateLimitReader()
 
   /// Takes one line with its line end, or a trailer line.
   mutating func read(_ line: Span<UInt8>) -> Step {
@@ -28,8 +31,11 @@ struct ResponseHeaderReader {
     while end > 0, line[end - 1] == 13 || line[end - 1] == 10 { end -= 1 }
     if end == 0 { return finishHead() }
     if Self.starts(line, "http/") { return startHead(line, end) }
+    if line[0] == 32 || line[0] == 9 { return .refused("the response has a folded header line") }
     fields += 1
     if fields > 100 { return .refused("the response has more than 100 header fields") }
+    // Blanks behind a value are no part of it.
+    while line[end - 1] == 32 || line[end - 1] == 9 { end -= 1 }
     return readField(line, end)
   }
 
@@ -37,6 +43,7 @@ struct ResponseHeaderReader {
     head = UpstreamHead()
     hasLength = false
     hasTransferEncoding = false
+    limits = RateLimitReader()
     var at = 0
     while at < end, line[at] != 32 { at += 1 }
     while at < end, line[at] == 32 { at += 1 }
@@ -63,6 +70,7 @@ struct ResponseHeaderReader {
     }
     isComplete = true
     fields = 0
+    head.limitedFor = limits.limitedFor
     return .complete
   }
 
@@ -78,12 +86,20 @@ struct ResponseHeaderReader {
       } else if let value = Self.value(line, end, "content-length:") {
         if hasLength { return .refused("the response has two Content-Length fields") }
         hasLength = true
-        for index in value..<end where line[index] < 48 || line[index] > 57 {
-          return .refused("the response's Content-Length is not a number")
+        guard let length = RateLimitReader.count(line, value, end), length <= UInt64(Int64.max) else {
+          return .refused("the response's Content-Length is not a number of 63 bits")
         }
+      } else if let value = Self.value(line, end, "content-encoding:"), !Self.says(line, value, end, "identity") {
+        // The request asked for none. libcurl decodes nothing either: a few bytes could become any number of them.
+        return .refused("the response has a Content-Encoding that was not asked for")
       }
     case UInt8(ascii: "t"):
-      if Self.value(line, end, "transfer-encoding:") != nil { hasTransferEncoding = true }
+      if let value = Self.value(line, end, "transfer-encoding:") {
+        guard !hasTransferEncoding, Self.says(line, value, end, "chunked") else {
+          return .refused("the response has a Transfer-Encoding that is not: chunked")
+        }
+        hasTransferEncoding = true
+      }
     case UInt8(ascii: "r"):
       if let value = Self.value(line, end, "retry-after:"), end - value <= 64 {
         var text = ""
@@ -91,6 +107,16 @@ struct ResponseHeaderReader {
           text.unicodeScalars.append(Unicode.Scalar(line[index]))
         }
         head.retryAfter = text
+      }
+    case UInt8(ascii: "x"):
+      if let value = Self.value(line, end, "x-ratelimit-remaining-requests:") {
+        limits.requestsLeft = RateLimitReader.count(line, value, end)
+      } else if let value = Self.value(line, end, "x-ratelimit-remaining-tokens:") {
+        limits.tokensLeft = RateLimitReader.count(line, value, end)
+      } else if let value = Self.value(line, end, "x-ratelimit-reset-requests:") {
+        limits.requestsReset = RateLimitReader.duration(line, value, end)
+      } else if let value = Self.value(line, end, "x-ratelimit-reset-tokens:") {
+        limits.tokensReset = RateLimitReader.duration(line, value, end)
       }
     default:
       break
@@ -104,6 +130,17 @@ struct ResponseHeaderReader {
     var at = name.utf8CodeUnitCount
     while at < end, line[at] == 32 || line[at] == 9 { at += 1 }
     return at
+  }
+
+  /// Whether a field's value is this (lower-case) word, whatever its case and the blanks behind it.
+  private static func says(_ line: Span<UInt8>, _ value: Int, _ end: Int, _ word: StaticString) -> Bool {
+    guard starts(line, word, at: value) else { return false }
+    // It has no line end in it, so it stands before `end`.
+    for index in value + word.utf8CodeUnitCount..<end
+    where line[index] != 32 && line[index] != 9 {
+      return false
+    }
+    return true
   }
 
   private static func starts(_ line: Span<UInt8>, _ text: StaticString, at start: Int = 0) -> Bool {

@@ -4,6 +4,6 @@ public protocol UpstreamBodySource: AnyObject {
   var length: Int { get }
   /// Copies the next bytes.
   ///
-  /// - Returns: how many; 0 at the end.
-  func read(into room: UnsafeMutableRawBufferPointer) -> Int
+  /// - Returns: how many; 0 at the end; `nil` when the rest is gone, which ends the transfer and its connection.
+  func read(into room: UnsafeMutableRawBufferPointer) -> Int?
 }

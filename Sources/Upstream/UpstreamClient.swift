@@ -34,11 +34,18 @@ public struct UpstreamHead: Sendable, Equatable {
   public var content = Content.other
   /// `Retry-After` as it was sent.
   public var retryAfter: String?
+  /// Nanoseconds until a rate limit has room again that this answer says is used up (`x-ratelimit-remaining-requests`
+  /// or `-tokens` of 0, with its `x-ratelimit-reset-…`; OpenAI's headers, which most providers copy); `nil` while there
+  /// is room or nothing is said.
+  public var limitedFor: UInt64?
 
-  public init(status: Int = 0, content: Content = .other, retryAfter: String? = nil) {
+  public init(
+    status: Int = 0, content: Content = .other, retryAfter: String? = nil, limitedFor: UInt64? = nil
+  ) {
     self.status = status
     self.content = content
     self.retryAfter = retryAfter
+    self.limitedFor = limitedFor
   }
 }
 

@@ -1,6 +1,7 @@
 import CCurl
 
-/// One small blocking GET, for the admin side: does a provider answer, and which models does it list? Never on a loop.
+/// One small blocking request, for the admin side and the commands: does a provider answer, and which models does it
+/// list? Never on a loop.
 public enum UpstreamProbe {
   public struct Answer: Sendable {
     public let status: Int
@@ -10,13 +11,17 @@ public enum UpstreamProbe {
   private final class Body {
     var bytes: [UInt8] = []
   }
-  private static let bodyLimit = 8 << 20
+  private static let bodyLimit = 64 << 20
 
   /// - Parameters:
   ///   - fields: header lines, `Name: value`.
+  ///   - content: posted when there is some; else the request is a GET.
+  ///   - caFile: PEM file of the authorities to trust instead of the system's.
   ///   - milliseconds: for everything together.
   /// - Returns: `nil` when nothing answered in time.
-  public static func get(_ url: String, fields: [String], milliseconds: Int) -> Answer? {
+  public static func send(
+    _ url: String, fields: [String], posting content: [UInt8]? = nil, caFile: String? = nil, milliseconds: Int
+  ) -> Answer? {
     guard let easy = curl_easy_init() else { return nil }
     defer { curl_easy_cleanup(easy) }
     var list: UnsafeMutablePointer<curl_slist>?
@@ -28,7 +33,9 @@ public enum UpstreamProbe {
     pm_easy_set_long(easy, CURLOPT_NOSIGNAL, 1)
     pm_easy_set_long(easy, CURLOPT_TIMEOUT_MS, milliseconds)
     pm_easy_set_string(easy, CURLOPT_PROXY, "")
+    if let caFile { pm_easy_set_string(easy, CURLOPT_CAINFO, caFile) }
     pm_easy_set_string(easy, CURLOPT_PROTOCOLS_STR, "http,https")
+    pm_easy_set_long(easy, CURLOPT_HTTP_CONTENT_DECODING, 0)
     pm_easy_set_pointer(easy, CURLOPT_WRITEDATA, Unmanaged.passUnretained(body).toOpaque())
     pm_easy_set_data_callback(easy, CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
       guard let bytes, let context else { return 0 }
@@ -37,7 +44,14 @@ public enum UpstreamProbe {
       body.bytes.append(contentsOf: UnsafeRawBufferPointer(start: bytes, count: size &* count))
       return size &* count
     }
-    let code = withExtendedLifetime(body) { curl_easy_perform(easy) }
+    let code = withExtendedLifetime(body) {
+      guard let content else { return curl_easy_perform(easy) }
+      return content.withUnsafeBufferPointer { bytes in
+        pm_easy_set_off(easy, CURLOPT_POSTFIELDSIZE_LARGE, Int64(bytes.count))
+        pm_easy_set_pointer(easy, CURLOPT_POSTFIELDS, bytes.baseAddress)
+        return curl_easy_perform(easy)
+      }
+    }
     guard code == CURLE_OK else { return nil }
     var status = 0
     pm_easy_get_long(easy, CURLINFO_RESPONSE_CODE, &status)

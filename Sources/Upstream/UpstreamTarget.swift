@@ -10,6 +10,8 @@ public final class UpstreamTarget {
   /// The header lines of all others. libcurl goes through the list for each name that it would add by itself.
   var headers: UnsafeMutablePointer<curl_slist>? { largeBodyHeaders?.pointee.next }
   let resolve: UnsafeMutablePointer<curl_slist>?
+  /// `host:port` of the name that `resolve` is about, and its addresses; `nil` for a literal address.
+  let name: (hostAndPort: String, addresses: String)?
   let httpVersion: Int
   let caFile: String?
   let usesTLS: Bool
@@ -19,8 +21,8 @@ public final class UpstreamTarget {
   /// - Parameters:
   ///   - url: absolute, http or https, as validated from the configuration.
   ///   - fields: header fields that every request to this target carries, the credential among them.
-  ///   - addresses: `host:port:address,address` lines for libcurl, which never resolves names itself; `nil` for a
-  ///     literal address.
+  ///   - addresses: `host:port:address,address` for libcurl, which never resolves names itself; `nil` for a literal
+  ///     address.
   ///   - http2: speak HTTP/2 (by prior knowledge without TLS).
   ///   - caFile: PEM file of the authorities to trust instead of the system's.
   public init(
@@ -41,6 +43,18 @@ public final class UpstreamTarget {
     for field in fields { list = curl_slist_append(list, "\(field.name): \(field.value)") }
     largeBodyHeaders = list
     resolve = addresses.flatMap { curl_slist_append(nil, $0) }
+    name = addresses.map { line in
+      let parts = line.split(separator: ":", maxSplits: 2)
+      return (parts.prefix(2).joined(separator: ":"), parts.count > 2 ? String(parts[2]) : "")
+    }
+  }
+
+  /// Whether two such lines give the same addresses, in whatever order: resolvers let them take turns.
+  public static func areSame(_ one: String?, _ other: String?) -> Bool {
+    func parts(_ line: String?) -> [[Substring]] {
+      line.map { $0.split(separator: ":", maxSplits: 2).map { $0.split(separator: ",").sorted() } } ?? []
+    }
+    return parts(one) == parts(other)
   }
 
   deinit {

@@ -85,9 +85,10 @@ public final class UpstreamTransfer {
 
   // MARK: - What libcurl hands over
 
-  /// Copies the next bytes of a body that is read piece by piece.
-  func sendBody(into room: UnsafeMutableRawBufferPointer) -> Int {
-    source?.read(into: room) ?? 0
+  /// Copies the next bytes of a body that is read piece by piece; `nil` when they are gone.
+  func sendBody(into room: UnsafeMutableRawBufferPointer) -> Int? {
+    guard let source else { return 0 }
+    return source.read(into: room)
   }
 
   /// Lets go of the body once libcurl has.

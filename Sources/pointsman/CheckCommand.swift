@@ -21,6 +21,7 @@ struct CheckCommand: ParsableCommand {
     let (file, parsed) = try RoutesSource(path: path).parse()
     var diagnostics = parsed
     var summary: String?
+    var leftOut: [String] = []
     if let file {
       let inputs = CompileInputs(
         environment: ProcessInfo.processInfo.environment, readSecret: { try RoutesSource.readSecret($0) },
@@ -28,9 +29,15 @@ struct CheckCommand: ParsableCommand {
       let (table, compiled) = RouteTable.compile(file, inputs)
       diagnostics = compiled
       summary = table.map {
-        "\(path): \($0.providers.count) providers, \($0.models.count) models, \($0.endpoints.count) endpoints, "
-          + "\($0.routes.filter { !$0.isImplied }.count) routes"
+        let parts = [
+          Self.counted($0.providers.count, "provider"), Self.counted($0.models.count, "model"),
+          Self.counted($0.endpoints.count, "endpoint"),
+          Self.counted($0.routes.count(where: { !$0.isImplied }), "route"),
+        ]
+        return "\(path): " + parts.joined(separator: ", ")
       }
+      let used = Set(table?.providers.map(\.name) ?? [])
+      if table != nil { leftOut = file.providerNames.filter { !used.contains($0) } }
     }
     if json {
       print(Self.json(diagnostics))
@@ -38,10 +45,18 @@ struct CheckCommand: ParsableCommand {
       for diagnostic in diagnostics { print(diagnostic) }
       let errors = diagnostics.filter { $0.severity == .error }.count
       let warnings = diagnostics.count - errors
-      print("\(summary.map { "\($0); " } ?? "")\(errors) errors, \(warnings) warnings")
+      if !leftOut.isEmpty {
+        print(
+          Self.counted(leftOut.count, "optional provider") + " left out (no key, or not asked): "
+            + leftOut.joined(separator: ", "))
+      }
+      let found = Self.counted(errors, "error") + ", " + Self.counted(warnings, "warning")
+      print((summary.map { "\($0); " } ?? "") + found)
     }
     if diagnostics.contains(where: { $0.severity == .error }) { throw ExitCode(1) }
   }
+
+  private static func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
 
   private static func json(_ diagnostics: [Diagnostic]) -> String {
     struct Finding: Encodable {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CLinux
 import Foundation
 
 /// What every command takes.
@@ -11,8 +12,10 @@ struct CommonOptions: ParsableArguments {
       "Where the ledger lives. Default: $XDG_DATA_HOME/pointsman, else ~/.local/share/pointsman.", valueName: "dir"))
   var data: String?
 
-  var dataDirectory: String {
-    if let data { return data }
+  var dataDirectory: String { data ?? Self.standardDataDirectory }
+
+  /// Where the ledger lives when nothing else is said.
+  static var standardDataDirectory: String {
     let environment = ProcessInfo.processInfo.environment
     if let base = environment["XDG_DATA_HOME"], base.hasPrefix("/") { return "\(base)/pointsman" }
     return "\(environment["HOME"] ?? ".")/.local/share/pointsman"
@@ -38,6 +41,19 @@ struct ListenAddress: ExpressibleByArgument {
     if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
     guard Self.isLiteral(host) else { return nil }
     self.init(host: host, port: port)
+  }
+
+  /// How `--help` shows a default.
+  var defaultValueDescription: String { "\(host.contains(":") ? "[\(host)]" : host):\(port)" }
+
+  /// Finds out whether it can be listened on, before anything is started.
+  ///
+  /// - Throws: `StartFailure` that names the address and the option that gives it.
+  func requireFree(option: String) throws {
+    let error = pm_check_free(host, port)
+    guard error < 0 else { return }
+    let reason = SystemReason(code: -error).text
+    throw StartFailure("cannot listen on \(defaultValueDescription) (\(option)): \(reason)")
   }
 
   var isLoopback: Bool { host.hasPrefix("127.") || host == "::1" }

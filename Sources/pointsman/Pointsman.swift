@@ -15,7 +15,7 @@ struct Pointsman: ParsableCommand {
       Exit status: 0 fine, 1 the answer is no (a mistake in the file, a port that is taken), 2 wrong use.
       """,
     version: version,
-    subcommands: [ServeCommand.self, CheckCommand.self, UsageCommand.self, SimulateCommand.self])
+    subcommands: [ServeCommand.self, CheckCommand.self, ExplainCommand.self, UsageCommand.self, SimulateCommand.self])
 
   /// As `main()` of the library, with 2 for wrong use.
   static func main() {

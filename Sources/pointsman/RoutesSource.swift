@@ -1,9 +1,8 @@
 import Catalog
 import Foundation
 import HTTP
-import Upstream
 
-/// Reads a routes file and everything that it names: environment, secret files, and which local engines answer.
+/// Reads a routes file, and the secrets and certificates that it names.
 struct RoutesSource {
   let path: String
 
@@ -30,41 +29,9 @@ struct RoutesSource {
     do {
       text = try String(contentsOfFile: path, encoding: .utf8)
     } catch {
-      let reason = (error as NSError).localizedDescription
+      let reason = SystemReason.reading(path)?.text ?? "it is not UTF-8"
       return (nil, [Diagnostic(file: path, line: 1, column: 1, severity: .error, message: "cannot be read: \(reason)")])
     }
     return RoutesFile.parse(text, name: path)
-  }
-
-  /// Asks the providers that want to be asked which models they have.
-  ///
-  /// - Returns: the models by provider, and the optional providers that did not answer.
-  static func discover(_ file: RoutesFile) -> (models: [String: [String]], unreachable: Set<String>) {
-    var models: [String: [String]] = [:]
-    var unreachable: Set<String> = []
-    let targets = file.discoveryTargets(
-      environment: ProcessInfo.processInfo.environment, readSecret: { try readSecret($0) })
-    for target in targets where target.discovers {
-      var fields = target.provider.headers.map { "\($0.name): \($0.value)" }
-      if let key = target.provider.credentials.first { fields.append("Authorization: Bearer \(key.reveal())") }
-      // A local engine answers at once or is not there.
-      let limit = target.provider.isLiteralAddress ? 1000 : 5000
-      let answer = UpstreamProbe.get(target.provider.modelsURL, fields: fields, milliseconds: limit)
-      if let answer, answer.status == 200, let ids = modelIDs(answer.body) {
-        models[target.provider.name] = ids
-      } else if target.isOptional {
-        unreachable.insert(target.provider.name)
-      }
-    }
-    return (models, unreachable)
-  }
-
-  /// The ids in OpenAI's model list, `{"data":[{"id":…}]}`.
-  private static func modelIDs(_ body: [UInt8]) -> [String]? {
-    struct List: Decodable {
-      struct Model: Decodable { var id: String }
-      var data: [Model]
-    }
-    return (try? JSONDecoder().decode(List.self, from: Data(body)))?.data.map(\.id)
   }
 }

@@ -15,8 +15,10 @@ struct ServeCommand: ParsableCommand {
       """)
 
   @OptionGroup var common: CommonOptions
-  @Option(help: "Public listener: the inference API.") var listen = ListenAddress(host: "127.0.0.1", port: 8410)
-  @Option(help: "Admin listener: metrics.") var admin = ListenAddress(host: "127.0.0.1", port: 8411)
+  @Option(help: ArgumentHelp("Public listener: the inference API.", valueName: "host:port"))
+  var listen = ListenAddress(host: "127.0.0.1", port: 8410)
+  @Option(help: ArgumentHelp("Admin listener: metrics.", valueName: "host:port"))
+  var admin = ListenAddress(host: "127.0.0.1", port: 8411)
   @Option(help: "Event loops of the data plane. Default: one per core.") var loops: Int?
   @Option(help: ArgumentHelp("Seconds that running answers get at a stop.", valueName: "seconds")) var grace = 30.0
   @Option(
@@ -26,6 +28,9 @@ struct ServeCommand: ParsableCommand {
 
   func validate() throws {
     if let loops, !(1...256).contains(loops) { throw ValidationError("--loops must be 1 to 256") }
+    if listen.port != 0, listen.port == admin.port, listen.host == admin.host {
+      throw ValidationError("--listen and --admin are two listeners; give one of them another port")
+    }
     if !(0...86400).contains(grace) { throw ValidationError("--grace must be 0 to 86400 seconds") }
   }
 

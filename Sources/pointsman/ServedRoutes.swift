@@ -1,11 +1,13 @@
 import Catalog
 import Dispatch
+import Foundation
 import Gateway
 import Logging
 import Relay
 import Routing
 import Simulator
 import Synchronization
+import Upstream
 
 /// What the loops serve at the moment, and its changes while they run: a routes file that is read again, names whose
 /// addresses changed.
@@ -19,15 +21,20 @@ final class ServedRoutes: Sendable {
 
   private let loader: RoutesLoader
   private let log: Logger
+  private let keeper: KnowledgeKeeper
+  /// Held while one table is replaced by another.
+  private let turn = NSLock()
   /// Held to look and to hand a change to the loops, so that they get the changes in order; never while a file is read
   /// or a name resolved.
   private let state: Mutex<State>
 
-  init(_ loaded: RoutesLoader.Loaded, loader: RoutesLoader, log: Logger) {
+  init(_ loaded: RoutesLoader.Loaded, loader: RoutesLoader, keeper: KnowledgeKeeper, log: Logger) {
     self.loader = loader
+    self.keeper = keeper
     self.log = log
     let snapshot = RelaySnapshot(
-      table: loaded.table, health: EndpointHealth(count: loaded.table.endpoints.count),
+      candidates: CandidateTable(loaded.table), health: EndpointHealth(count: loaded.table.endpoints.count),
+      knowledge: keeper.knowledge(for: loaded.table), conversations: ConversationIndex(),
       addresses: NameResolver.addresses(for: loaded.table.providers) { log.warning("\($0)") })
     state = Mutex(State(loaded: loaded, snapshot: snapshot))
   }
@@ -37,21 +44,35 @@ final class ServedRoutes: Sendable {
   /// Reads the file again: all of it is adopted, or nothing and the log says why. Called by one thread at a time; blocks
   /// as long as engines and the resolver take to answer.
   func reload(_ dataPlane: DataPlane) {
+    turn.lock()
+    defer { turn.unlock() }
     let (earlier, served) = state.withLock { ($0.loaded, $0.snapshot) }
     let loaded: RoutesLoader.Loaded
     do {
       loaded = try loader.load(after: earlier)
     } catch {
       let lines = (error as? StartFailure)?.lines ?? ["\(error)"]
+      log.error("\(loader.path) was not adopted and nothing has changed; the reasons:")
       for line in lines { StandardError.print(line) }
-      log.error("\(loader.path) was not adopted and nothing has changed: \(lines.first ?? "")")
       return
     }
+    adopt(loaded, instead: earlier, served, dataPlane)
+    let table = loaded.table
+    if table.listeners.admin != earlier.table.listeners.admin {
+      log.warning("listeners.admin has changed, which takes effect at the next start")
+    }
+    log.notice("\(loader.path) was read again and adopted")
+  }
+
+  private func adopt(
+    _ loaded: RoutesLoader.Loaded, instead earlier: RoutesLoader.Loaded, _ served: RelaySnapshot, _ dataPlane: DataPlane
+  ) {
     let table = loaded.table
     let places = Dictionary(uniqueKeysWithValues: served.table.endpoints.map { ($0.id, $0.index) })
     let snapshot = RelaySnapshot(
-      table: table,
+      candidates: CandidateTable(table),
       health: EndpointHealth(places: table.endpoints.map { places[$0.id] }, in: served.health),
+      knowledge: keeper.knowledge(for: table), conversations: served.conversations,
       addresses: NameResolver.addresses(for: table.providers) { log.warning("\($0)") })
     state.withLock { state in
       if let simulator = earlier.simulator, simulator !== loaded.simulator { state.retired.append(simulator) }
@@ -59,10 +80,50 @@ final class ServedRoutes: Sendable {
       state.snapshot = snapshot
       dataPlane.adopt(snapshot, tls: loaded.tls)
     }
-    if table.listeners.admin != earlier.table.listeners.admin {
-      log.warning("listeners.admin has changed, which takes effect at the next start")
+  }
+
+  /// Reads the lists of the providers again that are due, until the task is cancelled. What has changed in them goes to
+  /// the log and into a new table.
+  func refreshLists(_ dataPlane: DataPlane) async {
+    while (try? await Task.sleep(for: .seconds(5))) != nil {
+      await withCheckedContinuation { done in
+        DispatchQueue.global().async { [self] in
+          renewLists(dataPlane)
+          done.resume()
+        }
+      }
     }
-    log.notice("\(loader.path) was read again and adopted")
+  }
+
+  private func renewLists(_ dataPlane: DataPlane) {
+    let (asked, _) = state.withLock { ($0.loaded, $0.snapshot) }
+    var lists = asked.lists
+    let changes = lists.renew(asked.file)
+    turn.lock()
+    defer { turn.unlock() }
+    let (earlier, served) = state.withLock { ($0.loaded, $0.snapshot) }
+    // A file that was read meanwhile has its own lists.
+    guard earlier.table === asked.table else { return }
+    state.withLock { $0.loaded.lists = lists }
+    for mistake in lists.mistakes { log.warning("\(mistake)") }
+    for change in changes { log.notice("\(change)") }
+    guard lists.differs(from: asked.lists) else { return }
+    do {
+      adopt(try loader.compile(earlier, lists), instead: earlier, served, dataPlane)
+    } catch {
+      log.error("what the providers list now does not compile, so the table before is still used: \(error)")
+    }
+  }
+
+  /// The loops get what is known now.
+  func renewKnowledge(_ dataPlane: DataPlane) {
+    let table = snapshot.table
+    let knowledge = keeper.knowledge(for: table)
+    state.withLock { state in
+      guard state.snapshot.table === table else { return }
+      state.snapshot.knowledge = knowledge
+      dataPlane.adopt(knowledge, of: table)
+    }
   }
 
   /// Names are resolved again as they age; the loops hear of it only when an address changed.
@@ -75,8 +136,10 @@ final class ServedRoutes: Sendable {
           done.resume(returning: NameResolver.addresses(for: served.table.providers) { log.warning("\($0)") })
         }
       }
-      // A name that fails to resolve now keeps the address that it had.
-      let addresses = zip(served.addresses, resolved).map { $1?.isEmpty == true ? $0 : $1 }
+      // A name that fails to resolve now keeps the addresses that it had, and so does one whose addresses only took turns.
+      let addresses = zip(served.addresses, resolved).map { known, found in
+        found?.isEmpty == true || UpstreamTarget.areSame(known, found) ? known : found
+      }
       state.withLock { state in
         guard state.snapshot.table === served.table, state.snapshot.addresses != addresses else { return }
         state.snapshot.addresses = addresses

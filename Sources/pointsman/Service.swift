@@ -31,6 +31,11 @@ struct Service {
     if !admin.isLoopback, adminToken == nil {
       throw StartFailure("beyond loopback the admin listener needs --admin-token-file")
     }
+    try listen.requireFree(option: "--listen")
+    try admin.requireFree(option: "--admin")
+    if let reason = SystemReason.makingFolder(dataDirectory) {
+      throw StartFailure("the data directory \(dataDirectory) cannot be used: \(reason.text)")
+    }
     let loader = RoutesLoader(path: routesPath, listen: listen)
     let loaded = try loader.load()
     let table = loaded.table
@@ -40,8 +45,6 @@ struct Service {
     let instance: JournalInstance
     let metrics = MetricsFold()
     do {
-      try FileManager.default.createDirectory(
-        atPath: dataDirectory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
       ledger = try Ledger(dataDirectory: dataDirectory)
       try Recovery.run(dataDirectory: dataDirectory, ledger: ledger) { log.notice("\($0)") }
       var ids = RecordIDSource()
@@ -50,7 +53,8 @@ struct Service {
     } catch {
       throw StartFailure("the data directory \(dataDirectory) cannot be used: \(error)")
     }
-    let served = ServedRoutes(loaded, loader: loader, log: log)
+    let keeper = KnowledgeKeeper(dataDirectory: dataDirectory, log: log)
+    let served = ServedRoutes(loaded, loader: loader, keeper: keeper, log: log)
     let dataPlane: DataPlane
     do {
       dataPlane = try DataPlane(
@@ -58,7 +62,7 @@ struct Service {
           host: listen.host, port: listen.port, loops: loops, snapshot: served.snapshot, tls: loaded.tls,
           instance: instance))
     } catch {
-      throw StartFailure("cannot start on \(listen.host):\(listen.port): \(error)")
+      throw StartFailure("cannot start on \(listen.defaultValueDescription) (--listen): \(error)")
     }
     // What is started from here on is the admin plane; its threads inherit this and leave the loops the right of way.
     _ = pm_thread_nice(5)
@@ -71,11 +75,12 @@ struct Service {
       report: { log.warning("\($0)") })
     let server = AdminServer(
       AdminServer.Configuration(
-        host: admin.host, port: Int(admin.port), allowed: table.listeners.admin, token: adminToken), logger: log
-    ) {
-      PrometheusText.render(
-        metrics.snapshot, samples: LoopCounters.samples(of: dataPlane.counters), version: Pointsman.version)
-    }
+        host: admin.host, port: Int(admin.port), allowed: table.listeners.admin, token: adminToken), logger: log,
+      metrics: {
+        PrometheusText.render(
+          metrics.snapshot, samples: LoopCounters.samples(of: dataPlane.counters), version: Pointsman.version)
+      },
+      explain: { request in ExplainQuery.answer(request, served.snapshot) })
     let banner = Banner(
       table: table, api: listen.url(port: dataPlane.port, scheme: loaded.tls == nil ? "http" : "https"),
       data: dataDirectory, routes: routesPath)
@@ -83,6 +88,12 @@ struct Service {
     background.start("ledger writer") { try await writer.run() }
     background.start("admin listener") {
       try await server.run { port in banner.print(admin: admin.url(port: port)) }
+    }
+    background.start("knowledge") {
+      await keeper.run(dataPlane, served)
+    }
+    background.start("provider lists") {
+      await served.refreshLists(dataPlane)
     }
     background.start("name resolver") {
       await served.refreshNames(dataPlane)
@@ -105,17 +116,23 @@ struct Service {
       dataPlane.join()
       drained.signal()
     }
-    let end = Date().addingTimeInterval(grace)
+    let end = DispatchTime.now() + grace
     var isDrained = false
-    while !isDrained, Date() < end {
+    while !isDrained, DispatchTime.now() < end {
       isDrained = drained.wait(timeout: .now() + 0.05) == .success
       if !isDrained, stopping.wait(seconds: 0) { break }
     }
     if !isDrained {
       dataPlane.stop()
-      drained.wait()
+      while drained.wait(timeout: .now() + 0.05) == .timedOut {
+        guard stopping.wait(seconds: 0) else { continue }
+        // What the journals have is folded at the next start.
+        log.critical("asked again to stop: ending at once")
+        _exit(1)
+      }
     }
     background.cancelAndWait()
+    keeper.finish(dataPlane)
     served.stopSimulators()
     do {
       try writer.foldAll()

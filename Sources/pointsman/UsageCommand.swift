@@ -31,9 +31,11 @@ struct UsageCommand: ParsableCommand {
 
   func run() throws {
     let directory = common.dataDirectory
-    guard FileManager.default.fileExists(atPath: "\(directory)/ledger.sqlite") else {
+    if let reason = SystemReason.reading("\(directory)/ledger.sqlite") {
       StandardError.print(
-        "pointsman: there is no ledger in \(directory); run `pointsman serve` first, or name another --data")
+        reason.code == ENOENT
+          ? "pointsman: there is no ledger in \(directory); run `pointsman serve` first, or name another --data"
+          : "pointsman: the ledger in \(directory) cannot be read: \(reason.text)")
       throw ExitCode(1)
     }
     do {

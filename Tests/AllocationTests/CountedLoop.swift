@@ -45,10 +45,12 @@ final class CountedLoop {
     simulator = try Simulator.start(providers: names.map { SimulatedProvider(name: $0) })
     let table = try Self.table(models, providers: names, port: simulator.port)
     var ids = RecordIDSource()
+    var statistics = EndpointStatistics()
     let configuration = DataPlane.Configuration(
       host: "127.0.0.1", port: 0, loops: 1,
       snapshot: RelaySnapshot(
-        table: table, health: EndpointHealth(count: table.endpoints.count),
+        candidates: CandidateTable(table), health: EndpointHealth(count: table.endpoints.count),
+        knowledge: statistics.knowledge(for: table, now: 1), conversations: ConversationIndex(),
         addresses: Array(repeating: nil, count: table.providers.count)),
       tls: nil,
       instance: try JournalInstance(dataDirectory: folder, id: ids.next(unixMilliseconds: 1_790_000_000_000)))
@@ -57,7 +59,8 @@ final class CountedLoop {
     self.mailbox = mailbox
     thread = try LoopThread(name: "counted") {
       do {
-        let loop = try DataLoop(configuration: configuration, index: 0, mailbox: mailbox, counters: LoopCounters())
+        let loop = try DataLoop(
+          configuration: configuration, index: 0, mailbox: mailbox, counters: LoopCounters(), ObservationOutbox())
         let counter = Counter(pointer: allocations_of_this_thread())
         beginning.result.withLock { $0 = .success((loop.port, counter)) }
         beginning.listening.signal()

@@ -20,6 +20,37 @@ struct DefaultFileTests {
     #expect(table.routes.map(\.name) == ["chat", "simulated/story"])
     #expect(table.providers.allSatisfy { $0.isSimulated })
     #expect(table.endpoints.allSatisfy { $0.price != nil })
+    #expect(table.preset(named: "fast")?.controls.sort == .latency)
+  }
+
+  @Test("Its comments name every key that the file may have")
+  func comments() throws {
+    let comments = try Self.text().split(separator: "\n").filter { $0.hasPrefix("#") }.joined(separator: "\n")
+    let words = Set(comments.split { !($0.isLetter || $0.isNumber || $0 == "_") })
+    // What a mistake lists when nothing is near: the keys of each kind of map.
+    let probes: [(String, String)] = [
+      ("providers: { p: { qqqqqqqqqqqq: 1 } }", "in a provider"),
+      ("providers: { p: { discover: { qqqqqqqqqqqq: 1 } } }", "in discover"),
+      ("models: { m: { qqqqqqqqqqqq: 1 } }", "in a model"),
+      ("models: { m: { endpoints: [{ qqqqqqqqqqqq: 1 }] } }", "in an endpoint"),
+      ("models: { m: { endpoints: [{ price: { qqqqqqqqqqqq: 1 } }] } }", "in a price"),
+      ("routes: { r: { qqqqqqqqqqqq: 1 } }", "in a route"),
+      ("routes: { r: { limits: { qqqqqqqqqqqq: 1 } } }", "in limits"),
+      ("routes: { r: { rules: [{ qqqqqqqqqqqq: 1 }] } }", "in a rule"),
+      ("routes: { r: { rules: [{ when: { qqqqqqqqqqqq: 1 } }] } }", "in when"),
+      ("routes: { r: { policy: qqqqqqqqqqqq } }", "unknown policy"),
+      ("presets: { p: { qqqqqqqqqqqq: 1 } }", "in a preset"),
+      ("presets: { p: { provider: { qqqqqqqqqqqq: 1 } } }", "in a preset's provider"),
+    ]
+    for (text, place) in probes {
+      let message = try #require(
+        diagnose(text).first { $0.contains("qqqq") && $0.contains(place) }, "\(diagnose(text))")
+      let list = try #require(message.split(separator: ";").last)
+      let named = list.replacing("the keys here are", with: "").replacing(" write ", with: " ")
+        .split { !($0.isLetter || $0.isNumber || $0 == "_") }.filter { $0 != "or" }
+      #expect(named.count > 1, "\(message)")
+      #expect(named.filter { !words.contains($0) } == [], "\(place)")
+    }
   }
 
   @Test(
@@ -41,7 +72,8 @@ struct DefaultFileTests {
 
   @Test("A local engine that answers comes first and costs nothing", arguments: ["llama-cpp", "ollama", "vllm"])
   func localEngine(_ provider: String) throws {
-    let inputs = CompileInputs(environment: ["IO_NET_API_KEY": "k"], discovered: [provider: ["tiny"]])
+    let inputs = CompileInputs(
+      environment: ["IO_NET_API_KEY": "k"], discovered: [provider: [DiscoveredModel(id: "tiny")]])
     let table = try table(Self.text(), inputs)
     #expect(table.candidates("chat") == ["\(provider):tiny", "io-net:meta-llama/Llama-3.3-70B-Instruct"])
     #expect(table.candidates("\(provider)/tiny") == ["\(provider):tiny"])

@@ -123,7 +123,9 @@ struct DiagnosticTests {
     Mistake(
       chat, chat + "\n    policy: wieghted",
       #"routes.yaml:14:13: error: unknown policy "wieghted"; did you mean "weighted"?"#),
-    Mistake(chat, chat + "\n    policy: latency", "routes.yaml:14:13: error: the policy latency comes later"),
+    Mistake(
+      chat, chat + "\n    policy: { latency: {} }",
+      "routes.yaml:14:24: error: the policy latency has no settings; write policy: latency"),
     Mistake(
       chat, chat + "\n    policy: { order: [near], weighted: {} }", "routes.yaml:14:13: error: a policy has one name"),
     Mistake(

@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import Catalog
@@ -90,7 +91,7 @@ struct LookupTests {
           "      - { provider: p\(provider), price: { input: 0.\(provider + 1), output: 1.5 }, context: 128000 }\n"
       }
     }
-    let elapsed = try ContinuousClock().measure {
+    let elapsed = try cpuTime {
       let table = try table(text)
       #expect(table.endpoints.count == 10_000)
       #expect(table.route("org/model-999")?.candidates.count == 10)
@@ -100,6 +101,42 @@ struct LookupTests {
       #expect(elapsed < .seconds(1))
     #endif
     print("10,000 endpoints: \(elapsed)")
+  }
+
+  /// What this thread computed for: the bounds are those of an idle machine, and tests run beside each other.
+  private func cpuTime(_ work: () throws -> Void) rethrows -> Duration {
+    func now() -> Duration {
+      var time = timespec()
+      clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+      return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+    }
+    let start = now()
+    try work()
+    return now() - start
+  }
+
+  @Test("As JSON, with all that can be declared of each of 10,000 endpoints, it is no different")
+  func tenThousandDeclared() throws {
+    let providers = (0..<10).map { #""p\#($0)":{"base_url":"https://p\#($0).example/v1"}"# }.joined(separator: ",")
+    let models = (0..<1_000).map { model in
+      let endpoints = (0..<10).map { provider in
+        #"{"provider":"p\#(provider)","price":{"input":0.\#(provider + 1),"output":1.5,"request":0.001},"tag":"p\#(provider)/x","#
+          + #""parameters":["temperature","tools"],"inputs":["text","image"],"quantization":"fp8","region":"us","#
+          + #""data":{"trains":false,"retains":false},"cache_life":"5m","quality":0.5,"concurrency":9,"node_life":"2h","#
+          + #""context":128000,"max_output":4096}"#
+      }
+      return #""org/model-\#(model)":{"quality":0.7,"endpoints":[\#(endpoints.joined(separator: ","))]}"#
+    }
+    let text = #"{"providers":{\#(providers)},"models":{\#(models.joined(separator: ","))}}"#
+    let elapsed = try cpuTime {
+      let table = try table(text)
+      #expect(table.endpoints.count == 10_000)
+      #expect(table.endpoints.allSatisfy { $0.traits.nodeLife == .seconds(7_200) })
+    }
+    #if !DEBUG
+      #expect(elapsed < .seconds(1))
+    #endif
+    print("10,000 endpoints with all keys, \(text.utf8.count / 1_000) KB: \(elapsed)")
   }
 }
 

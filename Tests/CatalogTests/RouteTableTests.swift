@@ -109,7 +109,7 @@ struct RouteTableTests {
         chat: { models: ["local/*", story], policy: { order: ["local:b", far] } }
       """
     let ids = ["a", "b", "a", "", "bad\nid", "x*", String(repeating: "y", count: 300), "größe:8b"]
-    let table = try table(text, CompileInputs(discovered: ["local": ids]))
+    let table = try table(text, CompileInputs(discovered: ["local": ids.map { DiscoveredModel(id: $0) }]))
     #expect(table.models.map(\.name) == ["story", "local/a", "local/b", "local/größe:8b"])
     #expect(table.candidates("chat") == ["local:a", "local:b", "local:größe:8b", "far:story"])
     #expect(table.route("chat")?.tiers.count == 4)

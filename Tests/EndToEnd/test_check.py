@@ -89,6 +89,7 @@ def test_the_default_file_is_right(check):
   answer = check(folder=REPOSITORY)
   assert answer.returncode == 0, answer.stdout
   assert "0 errors, 0 warnings" in answer.stdout
+  assert re.search(r"^\d+ optional providers left out \(no key, or not asked\): .*\bopenrouter\b", answer.stdout, re.M)
   named = check("--json", REPOSITORY / "routes.yaml")
   assert (named.returncode, json.loads(named.stdout)) == (0, [])
 
@@ -100,6 +101,7 @@ def test_a_secret_in_plain_text_is_a_warning_only(check, tmp_path):
   answer = check(file)
   assert answer.returncode == 0
   assert f"{file}:1:{provider.index('sk-plain') + 1}: warning: " in answer.stdout
+  assert re.search(r": 1 provider, 1 model, 1 endpoint, 1 route; 0 errors, (1 warning|\d+ warnings)$", answer.stdout, re.M)
   assert "sk-plain-text" not in answer.stdout + answer.stderr
 
 
@@ -115,7 +117,8 @@ def test_a_file_that_is_no_routes_file_is_one_with_mistakes(check, tmp_path, tex
 def test_a_file_that_is_not_there_is_said(check, tmp_path):
   answer = check(tmp_path / "nowhere.yaml")
   assert answer.returncode == 1
-  assert "nowhere.yaml:1:1: error: cannot be read" in answer.stdout
+  assert "nowhere.yaml:1:1: error: cannot be read: No such file or directory\n1 error, 0 warnings" in answer.stdout
+  assert ".:1:1: error: cannot be read: Is a directory\n" in check(".").stdout
 
 
 def test_wrong_use_is_2_and_help_is_0(check):
@@ -123,6 +126,16 @@ def test_wrong_use_is_2_and_help_is_0(check):
     answer = check(*arguments)
     assert answer.returncode == 2 and "usage" in answer.stderr.lower()
   assert check("--help").returncode == 0
+
+
+def test_an_address_and_a_number_of_threads_are_checked_and_shown_as_they_are_typed(binary):
+  def run(*arguments):
+    return subprocess.run([binary, *arguments], capture_output=True, text=True, timeout=30, env={})
+  for threads in ["0", "65", "-1", "x"]:
+    assert run("simulate", "--threads", threads).returncode == 2
+  assert run("serve", "--listen", "127.0.0.1:8410", "--admin", "127.0.0.1:8410").returncode == 2
+  shown = run("serve", "--help").stdout
+  assert "<host:port>" in shown and "127.0.0.1:8410" in shown and "ListenAddress" not in shown
 
 
 def test_serve_refuses_the_same_file(binary, mistaken, tmp_path):

@@ -328,7 +328,7 @@ def test_the_router_is_alive_after_all_of_them(router, seen):
 
 PROVIDER, OBSERVED = "provider", "observed"
 USAGES = {
-  "usage-zero": (0, 0, PROVIDER, []),
+  "usage-zero": (0, 0, PROVIDER, ["usage_beyond_bounds"]),
   "no-usage": (None, TOKENS, OBSERVED, ["usage_missing"]),
   "usage-null": (None, TOKENS, OBSERVED, ["usage_missing"]),
   "usage-negative": (None, TOKENS, OBSERVED, ["usage_invalid"]),

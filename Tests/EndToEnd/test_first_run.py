@@ -20,6 +20,7 @@ class FirstRun(Program):
   def __init__(self, binary, folder):
     super().__init__("first-run", folder)
     self.port, self.admin_port = free_port(), free_port()
+    self.data = folder / "data"
     routes = "routes.yaml"
     text = (REPOSITORY / routes).read_text()
     for port in ENGINE_PORTS:
@@ -28,7 +29,7 @@ class FirstRun(Program):
         text = text.replace(f"127.0.0.1:{port}/", f"127.0.0.1:{free_port()}/")
         routes.write_text(text)
     self.launch([
-      binary, "serve", "--config", routes, "--data", folder / "data", "--listen", f"127.0.0.1:{self.port}",
+      binary, "serve", "--config", routes, "--data", self.data, "--listen", f"127.0.0.1:{self.port}",
       "--admin", f"127.0.0.1:{self.admin_port}", "--grace", "20"], environment={}, folder=REPOSITORY)
     self.await_answer(f"http://127.0.0.1:{self.port}/readyz", 20)
     wait_until(lambda: "curl" in self.printed, "it prints no curl line", 10)
@@ -71,8 +72,9 @@ def first_run(binary, tmp_path):
 def test_it_says_where_it_is_and_that_very_curl_line_streams_simulated_tokens(first_run):
   printed = first_run.printed
   assert f"http://127.0.0.1:{first_run.port}/v1\n" in printed
-  assert re.search(rf"dashboard +http://127\.0\.0\.1:{first_run.admin_port}/", printed, re.IGNORECASE)
+  assert re.search(rf"metrics +http://127\.0\.0\.1:{first_run.admin_port}/metrics\n", printed, re.IGNORECASE)
   assert "simulated" in printed and "OPENROUTER_API_KEY" in printed
+  assert f"(pointsman usage --data {first_run.data})" in printed, "the hint must lead to this very ledger"
   [line] = [line.strip() for line in printed.splitlines() if line.strip().startswith("curl ")]
 
   answer = subprocess.run(["sh", "-c", line], capture_output=True, timeout=30)
@@ -115,6 +117,13 @@ def test_a_stop_lets_a_running_stream_end_and_exits_with_0(first_run, stop):
     assert events[-1] == "[DONE]" and finish_reasons(events) == ["stop"]
     assert client.is_closed()
   assert first_run.process.wait(5) == 0
+  assert "CancellationError" not in first_run.printed and " error " not in first_run.printed
+
+
+def test_a_router_with_nothing_to_serve_shows_no_line_to_try(start_router):
+  router = start_router({"providers": {}})
+  wait_until(lambda: "Ledger" in router.log.read_text(), "it prints no banner", 10)
+  assert "Try it" not in router.log.read_text() and "curl" not in router.log.read_text()
 
 
 def test_a_second_stop_ends_a_running_stream_with_an_honest_error(first_run):
@@ -134,4 +143,24 @@ def test_a_taken_port_is_said_and_is_1(first_run, binary, tmp_path):
     [binary, "serve", "--config", REPOSITORY / "routes.yaml", "--data", tmp_path / "other", "--listen",
      f"127.0.0.1:{first_run.port}", "--admin", "127.0.0.1:0"], capture_output=True, text=True, timeout=10, env={})
   assert answer.returncode == 1
-  assert str(first_run.port) in answer.stderr
+  assert answer.stderr == f"pointsman: cannot listen on 127.0.0.1:{first_run.port} (--listen): Address already in use\n"
+
+
+def test_a_taken_admin_port_is_said_before_anything_is_served(first_run, binary, tmp_path):
+  answer = subprocess.run(
+    [binary, "serve", "--config", REPOSITORY / "routes.yaml", "--data", tmp_path / "other", "--listen",
+     "127.0.0.1:0", "--admin", f"127.0.0.1:{first_run.admin_port}"], capture_output=True, text=True, timeout=10, env={})
+  assert answer.returncode == 1
+  assert answer.stderr == (
+    f"pointsman: cannot listen on 127.0.0.1:{first_run.admin_port} (--admin): Address already in use\n")
+
+
+def test_a_data_directory_that_cannot_be_is_said_in_the_systems_words(binary, tmp_path):
+  (tmp_path / "file").touch()
+  for place, reason in [(tmp_path / "file", "Not a directory"), (tmp_path / "file" / "data", "Not a directory"),
+                        ("/proc/pointsman", "No such file or directory")]:
+    answer = subprocess.run(
+      [binary, "serve", "--config", REPOSITORY / "routes.yaml", "--data", place, "--listen", "127.0.0.1:0", "--admin",
+       "127.0.0.1:0"], capture_output=True, text=True, timeout=10, env={})
+    assert answer.returncode == 1
+    assert answer.stderr == f"pointsman: the data directory {place} cannot be used: {reason}\n"

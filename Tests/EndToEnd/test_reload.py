@@ -58,3 +58,12 @@ def test_simulated_providers_may_come_change_and_go(start_router):
     router.write_routes(route_to([(name, "sim-tokens-20", 1)], {name: simulated}))
     reload(router)
     assert ask(router.port, body=BODY).json()["provider"] == f"{name} (simulated)"
+
+
+def test_a_file_with_a_mistake_is_not_adopted_and_its_mistake_is_said_once(start_router):
+  router = start_router(route_to([("one", "sim", 1)], {"one": {"simulated": {"first_token": "1ms"}}}))
+  router.routes_file.write_text("providers: { a: { base_url: ftp://a.example } }\n")
+  router.process.send_signal(signal.SIGHUP)
+  wait_until(lambda: "error: " in router.log.read_text().partition("was not adopted")[2], router.log_end, 10)
+  assert router.log.read_text().count(":1:29: error: ") == 1
+  assert ask(router.port, body=BODY).status == 200

@@ -1,6 +1,7 @@
 // fuzz: module Wire
 // fuzz: flags -I Sources/CScan/include
 // fuzz: c Sources/CScan/scan.c
+// fuzz: c Sources/CScan/hash.c
 // fuzz: source Tests/WireTests/WireProperties.swift
 
 /// One event's data: what is rewritten from it scans, and says the same.

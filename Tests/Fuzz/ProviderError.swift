@@ -1,6 +1,7 @@
 // fuzz: module Wire
 // fuzz: flags -I Sources/CScan/include
 // fuzz: c Sources/CScan/scan.c
+// fuzz: c Sources/CScan/hash.c
 // fuzz: source Tests/WireTests/WireProperties.swift
 
 /// An error body of any bytes: never a trap, never a control character.

@@ -1,6 +1,7 @@
 // fuzz: module Wire
 // fuzz: flags -I Sources/CScan/include
 // fuzz: c Sources/CScan/scan.c
+// fuzz: c Sources/CScan/hash.c
 // fuzz: source Tests/WireTests/WireProperties.swift
 
 /// A request body: in pieces as in whole, and what is spliced from it scans to the same.

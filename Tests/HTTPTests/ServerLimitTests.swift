@@ -101,13 +101,13 @@ import Testing
     #expect(harness.server.bodyBytes == 0)
   }
 
-  @Test func `A taken or released body is no longer part of the sum`() throws {
+  @Test func `A released body is no longer part of the sum`() throws {
     let harness = try Harness()
-    var taken = 0
+    var released = 0
     harness.handler.onBody = { connection in
       #expect(harness.server.bodyBytes == connection.body.count)
-      let body = connection.takeBody()
-      taken += body.count
+      released += connection.body.count
+      connection.releaseBody()
       #expect(harness.server.bodyBytes == 0)
     }
     let client = try harness.connect()
@@ -115,8 +115,24 @@ import Testing
     harness.settle()
     client.send(String(repeating: "x", count: 60))
     #expect(harness.response(client)?.body == "/1|")
-    #expect(taken == 100)
+    #expect(released == 100)
     #expect(harness.server.bodyBytes == 0)
+  }
+
+  @Test func `The body of the next request is of another generation`() throws {
+    let harness = try Harness()
+    var generations: [UInt64] = []
+    harness.handler.onRequest = { connection, request in
+      generations.append(connection.bodyGeneration)
+      ScriptedHandler.echo(connection, request)
+      #expect(connection.bodyGeneration == generations.last)
+    }
+    let client = try harness.connect()
+    for name in ["/1", "/2", "/3"] {
+      client.send("POST \(name) HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")
+      #expect(harness.response(client)?.body == "\(name)|hi")
+    }
+    #expect(Set(generations).count == 3)
   }
 
   @Test func `At the limit of connections the listener rests, and goes on when there is room`() throws {
@@ -165,23 +181,62 @@ import Testing
     #expect(harness.ends(client))
   }
 
+  /// Begins a request whose body has a length, or is chunked when it has none.
+  private func post(_ length: Int?, _ harness: Harness) throws -> Client {
+    harness.handler.limit = 8 << 20
+    let client = try harness.connect()
+    let framing = length.map { "Content-Length: \($0)" } ?? "Transfer-Encoding: chunked"
+    client.send("POST / HTTP/1.1\r\nHost: a\r\n\(framing)\r\n\r\n")
+    harness.settle()
+    return client
+  }
+
   @Test func `A body that stands still for 30 s gets 408, one that moves does not`() throws {
     let harness = try Harness()
-    let client = try harness.connect()
-    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n")
+    let client = try post(6 << 20, harness)
+    // 16 s more for each MiB.
     for _ in 0..<4 {
+      offer([UInt8](repeating: 120, count: 1 << 20), client, harness)
       harness.settle()
-      harness.pass(seconds: 25)
-      client.send("x")
+      harness.pass(seconds: 20)
     }
-    harness.settle()
-    harness.pass(seconds: 29)
+    harness.pass(seconds: 9)
     client.receive()
     #expect(client.received.isEmpty)
     harness.pass(seconds: 2)
     #expect(harness.response(client)?.status == 408)
+    #expect(harness.handler.refusals.last?.message.description.contains("stood still") == true)
     #expect(harness.ends(client))
     #expect(harness.server.bodyBytes == 0)
+  }
+
+  @Test(arguments: [100_000, nil])
+  func `A body that trickles in gets 408 after 30 s, however often a byte comes`(_ length: Int?) throws {
+    let harness = try Harness()
+    let client = try post(length, harness)
+    for _ in 0..<29 {
+      client.send(length == nil ? "1\r\nx\r\n" : "x")
+      harness.settle()
+      harness.pass(seconds: 1)
+    }
+    client.receive()
+    #expect(client.received.isEmpty)
+    harness.pass(seconds: 1.1)
+    #expect(harness.response(client)?.status == 408)
+    #expect(harness.handler.refusals.last?.message.description.contains("too slowly") == true)
+    #expect(harness.ends(client))
+    #expect(harness.server.bodyBytes == 0)
+  }
+
+  @Test func `A body of 64 KiB a second may take as long as it is`() throws {
+    let harness = try Harness()
+    let client = try post(6 << 20, harness)
+    for _ in 0..<6 {
+      harness.pass(seconds: 16)
+      offer([UInt8](repeating: 120, count: 1 << 20), client, harness)
+      harness.settle()
+    }
+    #expect(harness.response(client)?.status == 200)
   }
 
   @Test func `Between requests a connection waits 75 s, then 10 s for a head that has begun`() throws {

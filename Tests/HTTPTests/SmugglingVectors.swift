@@ -35,6 +35,8 @@ enum SmugglingVectors {
     "X[1]: y", "X y: z", "\"X\": y", "X: y\r", "\u{e9}: y", "X@y: z", "X/y: z", "{X}: y", "X", "X\u{a0}: y",
     "Expect: 200-ok",
     "Expect: 100-continue, 100-continue", "Expect:",
+    "Content-Type: application/json\r\nContent-Type: text/plain",
+    "content-type: application/json\r\nContent-Type: application/json",
   ]
 
   static let hosts: [String] =

@@ -133,13 +133,12 @@ import Testing
     #expect(!loop.round(mayWait: true))
   }
 
-  @Test func `A round over 5 ms is counted and the longest is kept`() {
+  @Test func `A round over 5 ms is counted`() {
     poller.tick = 6_000_000
     _ = loop.round(mayWait: true)
     poller.tick = 1
     _ = loop.round(mayWait: true)
     #expect(loop.slowRounds == 1)
-    #expect(loop.longestRound >= 6_000_000)
   }
 
   @Test func `The driver runs once a round after events and timers, and its answer decides about waiting`() throws {

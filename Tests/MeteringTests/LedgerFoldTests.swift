@@ -36,6 +36,31 @@ import Testing
     #expect(try apart.unfinishedInstances().isEmpty)
   }
 
+  @Test(arguments: [1, 2, 3])
+  mutating func aUsageThatComesLateCompletesTheRowAndNothingElseDoes(_ batches: Int) throws {
+    let opened = maker.opened()
+    var settled = maker.settled(opened)
+    settled.usage = .init()
+    settled.cost = nil
+    settled.flags = .usageMissing
+    var late = settled
+    (late.usage.input, late.usage.output, late.cost) = (7, 5, 12_000)
+    late.flags = .usageLate
+    var other = late
+    other.cost = 1
+    let records: [JournalRecord] = [.opened(opened), .settled(settled), .settled(late), .settled(other)]
+    let first = batches == 1 ? records : batches == 2 ? Array(records[..<2]) : Array(records[..<1])
+    var told = try ledger.fold(first, of: instance)
+    told += try ledger.fold(Array(records.dropFirst(first.count)), of: instance)
+    // What was folded before may be folded again.
+    told += try ledger.fold(records, of: instance)
+    #expect(told.count == 1)
+    let row = try #require(try ledger.rows().first)
+    #expect(row.inputTokens == 7 && row.outputTokens == 5 && row.costNanoUSD == 12_000)
+    #expect(row.flags == .usageLate && row.isFinal)
+    #expect(try ledger.rows().count == 1)
+  }
+
   @Test mutating func aRowHasAllThatWasJournaled() throws {
     for record in records(40) {
       try ledger.fold([.opened(record.opened), .settled(record.settled)], of: instance)

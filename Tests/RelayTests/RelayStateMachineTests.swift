@@ -29,6 +29,18 @@ import Testing
     #expect(error.attempts.count == 3)
   }
 
+  @Test func `of thousands that failed a client is told of the last`() {
+    var machine = RelayStateMachine(candidates: 10_000)
+    var last: RouterError?
+    for _ in 0..<10_000 {
+      machine.attemptStarted()
+      let action = machine.attemptFailed(Self.failure(.connect), connectionWasStale: false)
+      if case .giveUp(let error) = action { last = error }
+    }
+    #expect(last?.message.contains("(9984 more before; p: it failed;") == true)
+    #expect((last?.message.utf8.count ?? .max) < 500)
+  }
+
   @Test func `after content nothing takes over`() {
     var machine = RelayStateMachine(candidates: 3)
     machine.attemptStarted()

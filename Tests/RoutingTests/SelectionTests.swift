@@ -23,7 +23,7 @@ import Testing
   static func plan(
     _ table: RouteTable, _ health: EndpointHealth, now: UInt64 = 1, _ random: inout FastRandom
   ) -> [Int] {
-    Selection.plan(for: 0, in: table, health: health, now: now, using: &random).endpoints
+    Fleet(table, health: health).plan(Question(route: 0), now: now, &random)
   }
 
   @Test func `the default policy shares by the inverse square of the price`() throws {
@@ -54,17 +54,41 @@ import Testing
     for _ in 0..<50 { #expect(Self.plan(table, EndpointHealth(count: 3), &random) == [2, 1, 0]) }
   }
 
-  @Test func `an endpoint that failed is a fallback for 30 s, or until it succeeds`() throws {
-    let table = try Self.table(["1", "100"])
+  @Test func `an endpoint in an outage is a fallback for pauses that double up to 30 s, or until it succeeds`() throws {
+    let table = try Self.table(["1", "100"], policy: "{ order: [p0, p1] }")
     let health = EndpointHealth(count: 2)
     var random = FastRandom(seed: 4)
-    let failed: UInt64 = 1_000_000_000
-    health.record(endpoint: 0, succeeded: false, now: failed)
-    #expect(Self.plan(table, health, now: failed + 29_999_999_999, &random) == [1, 0])
-    #expect(health.isStable(0, now: failed + EndpointHealth.outageWindow))
-    health.record(endpoint: 0, succeeded: false, now: failed)
-    health.record(endpoint: 0, succeeded: true, now: failed + 1)
-    #expect(health.isStable(0, now: failed + 2))
+    var now: UInt64 = 1_000_000_000
+    for seconds: UInt64 in [2, 4, 8, 16, 30, 30] {
+      health.record(endpoint: 0, succeeded: false, now: now)
+      // Others that were under way fail too: that is the same outage.
+      health.record(endpoint: 0, succeeded: false, now: now + 1)
+      let end = now + 1 + seconds * 1_000_000_000
+      #expect(Self.plan(table, health, now: end - 1, &random) == [1, 0])
+      #expect(Self.plan(table, health, now: end, &random) == [0, 1])
+      now = end
+    }
+    health.record(endpoint: 0, succeeded: true, now: now)
+    #expect(health.isStable(0, now: now + 1))
+  }
+
+  @Test func `one failure of an endpoint that answers others is no outage, two in a row are`() {
+    let health = EndpointHealth(count: 1)
+    let now = 2 * EndpointHealth.vouchingTime
+    health.record(endpoint: 0, succeeded: true, now: now)
+    health.record(endpoint: 0, succeeded: false, now: now + 1)
+    #expect(health.isStable(0, now: now + 2))
+    health.record(endpoint: 0, succeeded: true, now: now + 3)
+    // It was away for no moment, so it has nothing to return from.
+    #expect(health.returnShare(0, now: now + 4) == 1)
+    health.record(endpoint: 0, succeeded: false, now: now + 5)
+    health.record(endpoint: 0, succeeded: false, now: now + 6)
+    #expect(!health.isStable(0, now: now + 7))
+    health.record(endpoint: 0, succeeded: true, now: now + 8)
+    #expect(health.returnShare(0, now: now + 8) == 0.1)
+    // Long after its last success nothing vouches for it.
+    health.record(endpoint: 0, succeeded: false, now: now + 8 + EndpointHealth.vouchingTime)
+    #expect(!health.isStable(0, now: now + 9 + EndpointHealth.vouchingTime))
   }
 
   @Test func `order keeps its order but tries stable endpoints first`() throws {

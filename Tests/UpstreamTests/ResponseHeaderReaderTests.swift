@@ -37,12 +37,35 @@ import Testing
     ["HTTP/1.1 200 OK", "Content-Length: 3", "Transfer-Encoding: chunked", ""],
     ["HTTP/1.1 200 OK", "Content-Length: 3", "Content-Length: 3", ""],
     ["HTTP/1.1 200 OK", "Content-Length: 3x", ""],
+    ["HTTP/1.1 200 OK", "Content-Length:", ""],
+    ["HTTP/1.1 200 OK", "Content-Length: 9223372036854775808", ""],
+    ["HTTP/1.1 200 OK", "Content-Length: 99999999999999999999999", ""],
+    ["HTTP/1.1 200 OK", "Transfer-Encoding: gzip, chunked", ""],
+    ["HTTP/1.1 200 OK", "transfer-encoding: chunked, gzip", ""],
+    ["HTTP/1.1 200 OK", "Transfer-Encoding: chunked, chunked", ""],
+    ["HTTP/1.1 200 OK", "Transfer-Encoding: chunked", "Transfer-Encoding: chunked", ""],
+    ["HTTP/1.1 200 OK", "Transfer-Encoding: gzip", ""],
+    ["HTTP/1.1 200 OK", "Transfer-Encoding:", ""],
+    ["HTTP/1.1 200 OK", "Content-Encoding: gzip", ""],
+    ["HTTP/1.1 200 OK", "Content-Encoding: identity, br", ""],
+    ["HTTP/1.1 200 OK", "Content-Type: application/json", " charset=utf-8", ""],
+    ["HTTP/1.1 200 OK", "X-A: b", "\tc", ""],
     ["HTTP/1.1 2 OK", ""],
     ["HTTP/1.1 200 OK", "X-Long: " + String(repeating: "a", count: 70_000), ""],
     ["HTTP/1.1 200 OK"] + Array(repeating: "X-A: b", count: 101) + [""],
   ])
   func `what breaks the rules is refused`(_ lines: [String]) {
     #expect(Self.read(lines).step.isRefusal)
+  }
+
+  @Test func `a body that is chunked, plain and of any length that fits is read`() {
+    for fields in [
+      ["Transfer-Encoding: chunked"], ["transfer-encoding:\tCHUNKED \t"], ["Content-Encoding: identity"],
+      ["Content-Encoding: Identity "], ["Content-Length: 9223372036854775807"], ["Content-Length: 0"],
+      ["Content-Length: 5 \t"],
+    ] {
+      #expect(Self.read(["HTTP/1.1 200 OK"] + fields + [""]).step == .complete, "\(fields)")
+    }
   }
 
   @Test func `no byte sequence traps`() {

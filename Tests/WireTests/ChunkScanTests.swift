@@ -65,6 +65,22 @@ func chunk(_ text: String) throws -> ChunkScan { try ChunkScan.scan(Array(text.u
     #expect(scan.finished.contains(2) == (reason != nil))
   }
 
+  @Test func `a finish reason of error goes before those of other choices`() throws {
+    for reasons in [["error", "stop"], ["stop", "error"], ["length", "error", "stop"]] {
+      let choices = reasons.map { #"{"finish_reason":"\#($0)"}"# }.joined(separator: ",")
+      #expect(try chunk(#"{"choices":[\#(choices)]}"#).finishReason == .error)
+    }
+  }
+
+  @Test(arguments: [
+    (#"{"message":"boom","code":500}"#, true), (#"{"object":"error","message":"boom"}"#, true),
+    (#"{"mess\u0061ge":"boom","choices":null}"#, true), (#"{"message":"boom","choices":[]}"#, false),
+    (#"{"message":{"role":"assistant"}}"#, false), (#"{"message":null}"#, false), (#"{"error":null}"#, false),
+    (#"{"choices":[{"message":{"content":"x"}}]}"#, false), (#"{"error":"boom","choices":[]}"#, true),
+  ]) func `an error is told, also as a message where choices would be`(_ event: String, _ isError: Bool) throws {
+    #expect(try (chunk(event).error != nil) == isError)
+  }
+
   @Test func `choices are absent, empty, or counted`() throws {
     #expect(try chunk("{}").choiceCount == nil)
     #expect(try chunk("{}").isEmpty)

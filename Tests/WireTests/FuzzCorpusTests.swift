@@ -13,7 +13,9 @@ import Testing
 
   @Test(
     arguments: [
-      ("RequestScanner", WireProperties.request), ("EventStreamFramer", WireProperties.eventStream),
+      ("RequestScanner", WireProperties.request), ("RequestControls", WireProperties.controls),
+      ("AnswerQuality", WireProperties.quality),
+      ("EventStreamFramer", WireProperties.eventStream),
       ("ChunkScan", WireProperties.chunk), ("ProviderError", WireProperties.providerError),
     ] as [(String, @Sendable ([UInt8]) -> String?)])
   func `the corpus of a fuzz target breaks nothing`(

@@ -55,4 +55,43 @@ import Testing
   ]) func `a streamed request asks for its usage`(_ body: String, _ expected: String) throws {
     #expect(try splice(body, askUsage: true, model: #""N""#) == expected)
   }
+
+  @Test func `the list of models may stand alone, and its first becomes the model`() throws {
+    let body = #"{"models":["a","b"],"messages":[1],"stream":true}"#
+    var scanner = RequestScanner(kind: .chatCompletions)
+    let bytes = Array(body.utf8)
+    let scan = try scanner.finish(bytes.span)
+    #expect(scan.modelName == Array("a".utf8))
+    #expect(scan.controls?.models == ["b"])
+    #expect(
+      try splice(body, askUsage: true, model: #""N""#)
+        == #"{"stream_options":{"include_usage":true},"model":"N","messages":[1],"stream":true}"#)
+    #expect(throws: RequestError.self) {
+      var scanner = RequestScanner(kind: .chatCompletions)
+      let bytes = Array(#"{"models":[],"messages":[1]}"#.utf8)
+      _ = try scanner.finish(bytes.span)
+    }
+  }
+
+  @Test func `signatures are taken out wherever they are in the messages, and nothing else is`() throws {
+    let body = #"""
+      {"model":"m","tools":[{"signature":"kept"}],"messages":[{"role":"assistant","content":"a","reasoning_details":[
+      {"type":"reasoning.text","signature":"s"}]},{"signature":"x","role":"user","content":[{"type":"text","text":"b",
+      "thought_signature":"y"}]},{"role":"user","content":"signature"}]}
+      """#
+    var scanner = RequestScanner(kind: .chatCompletions)
+    let bytes = Array(body.utf8)
+    let scan = try scanner.finish(bytes.span)
+    #expect(scan.hasReasoningSignatures)
+    let written = scan.strippingSignatures(bytes.span)
+    let stripped = try #require(written)
+    let text = String(decoding: stripped.body, as: UTF8.self)
+    #expect(
+      text == #"""
+        {"model":"m","tools":[{"signature":"kept"}],"messages":[{"role":"assistant","content":"a"},{"role":"user",\#
+        "content":[{"type":"text","text":"b"}]},{"role":"user","content":"signature"}]}
+        """#)
+    #expect(!stripped.scan.hasReasoningSignatures)
+    #expect(stripped.scan.modelName == scan.modelName)
+  }
 }

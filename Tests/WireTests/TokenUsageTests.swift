@@ -27,7 +27,6 @@ import Testing
     #expect(
       try usage(#"{"prompt_tokens":0,"completion_tokens":null,"prompt_tokens_details":null}"#).0 == TokenUsage(input: 0)
     )
-    #expect(try usage("{}").0 == TokenUsage())
     #expect(try usage("null").0 == nil)
     #expect(try usage("null").isInvalid == false)
     #expect(try chunk("{}").usage == nil)
@@ -47,6 +46,28 @@ import Testing
       #expect(usage == nil)
       #expect(isInvalid)
     }
+  }
+
+  @Test(arguments: [
+    "{}", #"{"total_tokens":6}"#, #"{"prompt_tokens":null,"prompt_tokens_details":{"cached_tokens":1}}"#,
+  ])
+  func `a usage without input and output is none, and no mistake`(_ object: String) throws {
+    #expect(try usage(object).0 == nil)
+    #expect(try !usage(object).isInvalid)
+  }
+
+  @Test func `counts are written as they are read`() throws {
+    for usage in [
+      TokenUsage(input: 3), TokenUsage(output: 4), TokenUsage(input: 3, output: 4, cachedInput: 1),
+      TokenUsage(input: 1 << 53, output: 1 << 53, cacheWrite: 2, reasoning: 0),
+    ] {
+      let text = String(decoding: usage.json, as: UTF8.self)
+      #expect(try self.usage(text).0 == usage)
+    }
+    #expect(
+      String(decoding: TokenUsage(input: 3, output: 4, cachedInput: 1, reasoning: 2).json, as: UTF8.self)
+        == #"{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7,"prompt_tokens_details":{"cached_tokens":1},"#
+        + #""completion_tokens_details":{"reasoning_tokens":2}}"#)
   }
 
   @Test func `2^53 is the largest count`() throws {

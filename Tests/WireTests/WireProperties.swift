@@ -22,8 +22,96 @@ enum WireProperties {
       if scan(bytes, kind, pieces: cuts) != whole { return "pieces \(cuts) give another scan than the whole" }
     }
     guard case .success(let scan) = whole else { return nil }
-    for askUsage in [false, true] { if let broken = splice(bytes, scan, askUsage) { return broken } }
+    for askUsage in [false, true] {
+      if let broken = splice(bytes, scan, askUsage) ?? spliceMore(bytes, scan, askUsage, &random) { return broken }
+    }
     return nil
+  }
+
+  /// One member of the top level: its key as it reads, and its value as it stands.
+  private struct Member: Equatable {
+    var key: [UInt8]
+    var value: [UInt8]
+  }
+
+  private static func members(_ bytes: [UInt8], _ scan: RequestScan) -> [Member] {
+    bytes.span.withJSONBytes { json in
+      scan.members.map { Member(key: Array(JSONUnescaped(json, $0.key)), value: Array(bytes[$0.value])) }
+    }
+  }
+
+  /// The splice with parameters dropped, another tier and further members: of each member there is what should be.
+  private static func spliceMore(
+    _ bytes: [UInt8], _ scan: RequestScan, _ askUsage: Bool, _ random: inout SeededRandom
+  ) -> String? {
+    let dropping = ParameterSet(
+      rawValue: UInt32.random(in: 0..<(1 << UInt32(ParameterSet.names.count)), using: &random))
+    let tier: StaticString? = Bool.random(using: &random) ? #""flex""# : nil
+    let extra = Bool.random(using: &random) ? Array(#""~extra~":{"a":1},"#.utf8) : []
+    let model = Array(#""other""#.utf8)
+    var output: [UInt8] = []
+    scan.splice(
+      bytes.span, upstreamModel: model, askUsage: askUsage, dropping: dropping, tier: tier, extraMembers: extra
+    ) { output.append($0) }
+    let length = scan.spliceLength(
+      upstreamModel: model, askUsage: askUsage, dropping: dropping, tier: tier, extraMembers: extra)
+    if output.count != length { return "the splice has another length than was said" }
+    let again: RequestScan
+    switch Self.scan(output, scan.kind, pieces: []) {
+    case .success(let result): again = result
+    case .failure(let error):
+      if error.code == .tooManyKeys || error.code == .duplicateKey && !extra.isEmpty { return nil }
+      return "the splice with changes does not scan: \(error.message)"
+    }
+    var expected: [Member] = []
+    for (member, read) in zip(scan.members, members(bytes, scan)) {
+      if !member.parameter.isDisjoint(with: dropping) { continue }
+      switch member.routed {
+      case .models, .provider, .route, .sessionID, .preset: continue
+      case .model: expected.append(Member(key: read.key, value: model))
+      case .serviceTier where tier != nil: expected.append(Member(key: read.key, value: Array(#""flex""#.utf8)))
+      default: expected.append(read)
+      }
+    }
+    var result = members(output, again)
+    func takeFirst(_ name: String, _ value: String, _ isDue: Bool) -> Bool {
+      guard isDue else { return true }
+      guard result.first == Member(key: Array(name.utf8), value: Array(value.utf8)) else { return false }
+      result.removeFirst()
+      return true
+    }
+    let hasTier = scan.members.contains { $0.routed == .serviceTier }
+    guard takeFirst("~extra~", #"{"a":1}"#, !extra.isEmpty),
+      takeFirst(
+        "stream_options", #"{"include_usage":true}"#, askUsage && scan.stream && scan.streamOptions == .absent),
+      takeFirst("service_tier", #""flex""#, tier != nil && !hasTier)
+    else { return "what comes first is not there" }
+    if askUsage {
+      if again.includeUsage != (scan.includeUsage || scan.stream) { return "the splice with changes asks otherwise" }
+      result.removeAll { $0.key == Array("stream_options".utf8) }
+      expected.removeAll { $0.key == Array("stream_options".utf8) }
+    }
+    return result == expected ? nil : "the splice with changes has other members"
+  }
+
+  // MARK: controls
+
+  static func controls(_ bytes: [UInt8]) -> String? {
+    guard let controls = try? RequestControls.parse(bytes.span) else { return nil }
+    for list in [controls.models, controls.order, controls.only, controls.ignore] {
+      if list.count > 64 || list.contains("") { return "a list is too long, or names nothing" }
+    }
+    let price = controls.maxPrice ?? .init()
+    for amount in [price.prompt, price.completion, price.request, price.image, price.audio] {
+      if let amount, amount < 0 { return "an amount is negative" }
+    }
+    for bounds in [controls.preferredMaxLatency, controls.preferredMinThroughput] {
+      for bound in [bounds?.p50, bounds?.p75, bounds?.p90, bounds?.p99] {
+        if let bound, !bound.isFinite || bound < 0 { return "a cutoff is no length" }
+      }
+    }
+    if let id = controls.sessionID, id.isEmpty || id.unicodeScalars.count > 256 { return "a session is too long" }
+    return controls.over(RequestControls()) == controls ? nil : "nothing under the controls changes them"
   }
 
   static func scan(_ bytes: [UInt8], _ kind: RequestKind, pieces: [Int]) -> Result<RequestScan, RequestError> {
@@ -49,7 +137,7 @@ enum WireProperties {
     if again.modelName != Array("other".utf8) { return "the splice has another model" }
     if again.includeUsage != (scan.includeUsage || askUsage && scan.stream) { return "the splice asks otherwise" }
     if again.choiceCount != scan.choiceCount || again.maxOutputTokens != scan.maxOutputTokens
-      || again.stream != scan.stream || again.hasTools != scan.hasTools
+      || again.stream != scan.stream
     {
       return "the splice says something else"
     }
@@ -65,7 +153,6 @@ enum WireProperties {
     }
     var events: [Event] = []
     var unterminated: [Event] = []
-    var comments = 0
     var error: FramingError?
   }
 
@@ -87,7 +174,6 @@ enum WireProperties {
     } catch {
       result.error = error
     }
-    result.comments = framer.comments
     return result
   }
 
@@ -111,8 +197,6 @@ enum WireProperties {
         guard place < lines.count - 1 else { break }
         result.events += event()
         data = []
-      } else if line.first == 0x3a {
-        result.comments += 1
       } else if parts[0] == Array("data".utf8) {
         let value = parts.count > 1 ? parts[1] : []
         data.append(value.first == 0x20 ? Array(value.dropFirst()) : value)
@@ -155,7 +239,7 @@ enum WireProperties {
     guard let scan = try? ChunkScan.scan(bytes.span) else { return nil }
     let usage = Array(#"{"prompt_tokens":3}"#.utf8)
     let edits: [(UsageEdit, String?, TokenUsage?)] = [
-      (.keep, nil, scan.usage), (.keep, "0.5", scan.usage), (.drop, nil, nil), (.set(usage), nil, TokenUsage(input: 3)),
+      (.keep, nil, scan.usage), (.keep, "0.5", scan.usage), (.set(usage), nil, TokenUsage(input: 3)),
       (.set(usage), "0.5", TokenUsage(input: 3)),
     ]
     for (edit, cost, expected) in edits {
@@ -177,6 +261,25 @@ enum WireProperties {
       }
     }
     return nil
+  }
+
+  // MARK: quality
+
+  /// `tools` on the first line, `response_format` on the second, chunks of the answer on the others.
+  static func quality(_ bytes: [UInt8]) -> String? {
+    let lines = bytes.split(separator: 0x0a, omittingEmptySubsequences: false).map(Array.init)
+    var answer = AnswerCollector()
+    for line in lines.dropFirst(2) { answer.add(line.span) }
+    let (tools, format) = (lines.first ?? [], lines.count > 1 ? lines[1] : [])
+    let quality = AnswerQuality(tools: tools, responseFormat: format, answer: answer)
+    let kept = answer.calls.reduce(0) { $0 + $1.name.count + $1.arguments.count }
+    if kept > AnswerCollector.limit || answer.calls.count > AnswerCollector.callLimit { return "too much is kept" }
+    if answer.texts.reduce(0, { $0 + $1.bytes.count }) > AnswerCollector.limit { return "too much text is kept" }
+    if quality.hasBadToolCall, !quality.hasToolCalls { return "a tool call that is not there is bad" }
+    if quality.hasBadJSON, !quality.wantsJSON { return "JSON that nobody asked for is bad" }
+    if answer.isCut, quality.hasBadToolCall || quality.hasBadJSON { return "a cut answer has a fault" }
+    let early = AnswerQuality(tools: tools, responseFormat: format, answer: answer, isComplete: false)
+    return early.hasBadToolCall || early.hasBadJSON ? "an answer that ended early has a fault" : nil
   }
 
   // MARK: errors

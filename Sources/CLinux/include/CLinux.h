@@ -43,7 +43,6 @@ void pm_reset_close(int fd);
 /// Keep-alive probes (5 s, 3 probes) and TCP_USER_TIMEOUT 10 s: a peer that vanished without a FIN is noticed.
 void pm_watch_peer(int fd);
 int pm_open_append(const char *path);
-int pm_lock_file(int fd);
 uint64_t pm_monotonic_ns(void);
 uint64_t pm_wall_ns(void);
 const void *pm_find(const void *in, size_t count, const void *what, size_t what_count);

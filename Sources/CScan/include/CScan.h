@@ -1,4 +1,4 @@
-// Walking over the inside of JSON strings, 64 bytes at a time.
+// Walking over the inside of JSON strings, 64 bytes at a time, and hashing.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -13,3 +13,6 @@ size_t pm_string_stop(const uint8_t *bytes, size_t from, size_t count, int *esca
 
 /// The same on any processor: `pm_string_stop` goes 32 bytes at a step where there is AVX2.
 size_t pm_string_stop_anywhere(const uint8_t *bytes, size_t from, size_t count, int *escaped);
+
+/// A hash of 64 bits, the same in every process; no defence against one who looks for collisions.
+uint64_t pm_hash(const uint8_t *bytes, size_t count, uint64_t seed);

@@ -5,7 +5,7 @@ extension AttemptSettled {
   static let maximumCost: Int64 = 1_000_000_000_000_000
 
   /// The record with counts that no answer can have made unknown, and flagged: they would make every later sum overflow.
-  var bounded: AttemptSettled {
+  public var bounded: AttemptSettled {
     var result = self
     var isBeyond = false
     func bound(_ value: inout Int64?, _ maximum: Int64) {

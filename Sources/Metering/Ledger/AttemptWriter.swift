@@ -51,7 +51,7 @@ struct AttemptWriter: ~Copyable {
   }
 
   private static let lookupSQL = """
-    SELECT outcome IS NULL, completion_id, time_ms, lane, attempt, reason, streamed, prompt_bytes FROM attempts
+    SELECT outcome IS NULL, completion_id, time_ms, lane, attempt, reason, streamed, prompt_bytes, flags FROM attempts
     WHERE attempt_id = ?
     """
 
@@ -94,12 +94,18 @@ struct AttemptWriter: ~Copyable {
     settled.append(UsageRecord(opened: attempt.open.attempt, settled: settle))
   }
 
-  /// Settles an attempt that may have a row already. One that is settled stays as it is.
+  /// Settles an attempt that may have a row already. One that is settled stays as it is, but for a usage that came late.
   private mutating func write(_ settle: AttemptSettled, _ settled: inout [UsageRecord]) throws {
     lookup.bind(settle.id)
     defer { lookup.reset() }
     guard try lookup.step() else { return try writeWithoutOpening(settle, &settled) }
-    guard lookup.integer(0) == 1 else { return }
+    guard lookup.integer(0) == 1 else {
+      guard settle.completes(UsageFlags(rawValue: UInt16(truncatingIfNeeded: lookup.integer(8)))) else { return }
+      settlement.bind(end: settle)
+      settlement.bind(settle.id)
+      _ = try settlement.run()
+      return
+    }
     var opened = AttemptOpened(
       id: settle.id, completion: lookup.id(1) ?? settle.id, unixMilliseconds: UInt64(clamping: lookup.integer(2)))
     try lane(lookup.integer(3))?.name(&opened)

@@ -42,7 +42,7 @@ struct FoldBatch {
       places[open.unnamed.id] = attempts.count
       attempts.append(Folded(open: open))
     case .settled(let settle):
-      if let place = places[settle.id], attempts[place].settled == nil {
+      if let place = places[settle.id], attempts[place].settled.map({ settle.completes($0.flags) }) ?? true {
         attempts[place].settled = settle.bounded
       } else {
         settled.append(settle.bounded)

@@ -16,6 +16,10 @@ public struct RequestError: Error, Sendable, Equatable {
     self.message = message
   }
 
+  static func wrongType(_ param: String, _ expected: String, _ offset: Int) -> RequestError {
+    RequestError(.wrongType, param, "`\(param)` must be \(expected) (byte \(offset)).")
+  }
+
   init(_ fault: JSONFault) {
     if fault.reason == .depthExceeded {
       self.init(

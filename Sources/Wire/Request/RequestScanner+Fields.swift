@@ -7,14 +7,16 @@ extension RequestScanner {
     var hasMessages = false
     var maxTokens: Int?
     var maxCompletionTokens: Int?
+    var tools: Range<Int>?
+    var asksOfChoice = false
+    scan.members = members
     for member in members {
+      scan.parameters.formUnion(member.parameter)
       switch member.routed {
       case .model:
         scan.modelRange = member.value
         scan.modelName = try modelName(bytes, member)
-      case .stream:
-        scan.streamRange = member.value
-        scan.stream = try boolean(member, "stream")
+      case .stream: scan.stream = try boolean(member, "stream")
       case .streamOptions: scan.streamOptions = try streamOptions(bytes, member)
       case .messages where kind == .chatCompletions: hasMessages = try messages(bytes, member)
       case .prompt where kind == .completions: prompts = try promptCount(bytes, member)
@@ -22,9 +24,20 @@ extension RequestScanner {
       case .maxTokens: maxTokens = try integer(bytes, member, 1...Int.max)
       case .maxCompletionTokens: maxCompletionTokens = try integer(bytes, member, 1...Int.max)
       case .tools:
-        scan.hasTools = member.kind == .array && JSONCursor(bytes, depthLimit: 1).isFilled((.array, member.value))
+        let isFilled = member.kind == .array && JSONCursor(bytes, depthLimit: 1).isFilled((.array, member.value))
+        if isFilled { tools = member.value }
+      case .models, .provider, .route, .sessionID, .serviceTier, .preset, .promptCacheKey:
+        if member.routed?.isForRouterOnly == true { scan.hasRouterMembers = true }
+        if member.kind != .null { asksOfChoice = true }
       default: break
       }
+    }
+    if asksOfChoice { scan.controls = try controls(bytes) }
+    if scan.modelName.isEmpty, let first = scan.controls?.models.first {
+      // OpenRouter's list may stand alone; its first is then the model.
+      scan.modelName = Array(first.utf8)
+      scan.modelRange = afterBrace..<afterBrace
+      scan.controls?.models.removeFirst()
     }
     guard !scan.modelName.isEmpty else { throw missing("model", "name one of the models that GET /v1/models lists") }
     switch kind {
@@ -40,7 +53,47 @@ extension RequestScanner {
     }
     scan.choiceCount = count
     scan.maxOutputTokens = maxCompletionTokens ?? maxTokens
+    scan.modalities = prompt.modalities
+    scan.mediaCount = prompt.mediaCount
+    scan.mediaBytes = prompt.mediaBytes
+    scan.hasReasoningSignatures = prompt.hasReasoningSignatures
+    scan.hasCacheMarkers = prompt.hasCacheMarkers
+    if hasMessages { scan.conversation = prompt.conversation(bytes, tools: tools) }
     return scan
+  }
+
+  /// Which parameter a member is; none when it is null.
+  static func parameter(_ bytes: JSONBytes, _ member: Member) -> ParameterSet {
+    guard member.kind != .null else { return [] }
+    guard member.routed == .responseFormat else { return ParameterNames.shared.parameter(bytes, member) }
+    guard member.kind == .object else { return [] }
+    var cursor = JSONCursor(bytes, position: member.value.lowerBound, depthLimit: Self.depthLimit)
+    var format: ParameterSet = []
+    do throws(JSONFault) {
+      guard try cursor.openObject() else { return [] }
+      repeat {
+        let key = try cursor.key()
+        let (kind, value) = try cursor.value()
+        guard cursor.matches(key, "type"), kind == .string else { continue }
+        let text = JSONUnescaped(bytes, value.lowerBound + 1..<value.upperBound - 1)
+        format = text.equals("json_schema") ? .structuredOutputs : text.equals("json_object") ? .responseFormat : []
+      } while try cursor.hasNextMember()
+      return format
+    } catch {
+      // The scanner has passed over it: there is no fault.
+      return []
+    }
+  }
+
+  /// What the members that are there ask of the choice.
+  private func controls(_ bytes: JSONBytes) throws(RequestError) -> RequestControls? {
+    var reading = ControlsReading(bytes)
+    for member in members {
+      guard let routed = member.routed else { continue }
+      try reading.read(routed, (member.kind, member.value))
+    }
+    let controls = reading.finish()
+    return controls.isEmpty ? nil : controls
   }
 
   private func missing(_ param: String, _ advice: String) -> RequestError {
@@ -48,7 +101,7 @@ extension RequestScanner {
   }
 
   private func wrongType(_ param: String, _ expected: String, _ offset: Int) -> RequestError {
-    RequestError(.wrongType, param, "`\(param)` must be \(expected) (byte \(offset)).")
+    .wrongType(param, expected, offset)
   }
 
   private func modelName(_ bytes: JSONBytes, _ member: Member) throws(RequestError) -> [UInt8] {

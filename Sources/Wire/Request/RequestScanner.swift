@@ -15,16 +15,25 @@ public struct RequestScanner: Sendable {
   public static let modelLengthLimit = 512
 
   /// One member of the top level.
-  struct Member {
+  struct Member: Sendable, Equatable {
+    /// Without its quotes.
     let key: Range<Int>
     let hash: UInt64
     let routed: RoutedKey?
+    /// The parameter that it is, when it is one and not null.
+    var parameter: ParameterSet = []
     var value: Range<Int> = 0..<0
     var kind = JSONKind.null
   }
 
+  /// FNV-1a of a key, byte by byte.
+  static let hashStart: UInt64 = 0xcbf2_9ce4_8422_2325
+  @inline(__always)
+  static func hash(_ hash: UInt64, _ byte: UInt8) -> UInt64 { (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+
   let kind: RequestKind
   private(set) var members: [Member] = []
+  private(set) var prompt = PromptReading()
   private(set) var afterBrace = 0
   private var stepper = JSONStepper(depthLimit: RequestScanner.depthLimit, observedDepth: 1)
 
@@ -63,11 +72,44 @@ public struct RequestScanner: Sendable {
       do { event = try stepper.next(in: bytes) } catch { throw RequestError(error) }
       switch event {
       case .needsMore: return
-      case .key(let range, let isEscaped): try add(bytes, range, isEscaped: isEscaped)
+      case .key(let range, let isEscaped):
+        try add(bytes, range, isEscaped: isEscaped)
+        watchInside()
       case .value(let range, let kind):
         members[members.count - 1].value = range
         members[members.count - 1].kind = kind
+        members[members.count - 1].parameter = Self.parameter(bytes, members[members.count - 1])
+        stepper.watch = .none
+        stepper.watchedValues = .none
+        stepper.watchesElements = false
+      case .innerKey(let range, let isEscaped):
+        if prompt.key(bytes, range, isEscaped: isEscaped, depth: stepper.depth), stepper.watchedValues == .none {
+          stepper.watchedValues = .next
+        }
+      case .innerValue(let range, let kind): prompt.value(bytes, range, kind, depth: stepper.innerDepth)
+      case .element(let range):
+        prompt.endMessage(range)
+        if !prompt.isLeading {
+          stepper.watch = PromptReading.inMessages
+          stepper.watchedValues = .none
+          stepper.watchesElements = false
+        }
       }
+    }
+  }
+
+  /// Looks into the value of the key that was just read, if there is something to be learnt.
+  private mutating func watchInside() {
+    switch members[members.count - 1].routed {
+    case .messages where kind == .chatCompletions:
+      prompt.begin(tools: false)
+      stepper.watch = PromptReading.inLeadingMessages
+      stepper.watchedValues = .all
+      stepper.watchesElements = true
+    case .tools:
+      prompt.begin(tools: true)
+      stepper.watch = PromptReading.inTools
+    default: break
     }
   }
 
@@ -83,9 +125,9 @@ public struct RequestScanner: Sendable {
         "The body has more than \(Self.keyLimit) keys at its top level (byte \(key.lowerBound)); send fewer.")
     }
     var isPlain = !isEscaped
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    var hash = Self.hashStart
     for byte in JSONUnescaped(bytes, key) {
-      hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3
+      hash = Self.hash(hash, byte)
       if byte >= 0x80 { isPlain = false }
     }
     for member in members

@@ -2,7 +2,7 @@
 /// and in one spelling only: an engine that reads keys in another way must not see another request than we did.
 enum RoutedKey: UInt8, CaseIterable {
   case model, stream, streamOptions, messages, prompt, choices, maxTokens, maxCompletionTokens
-  case models, provider, route, sessionID, user, tools, serviceTier
+  case models, provider, route, sessionID, user, tools, serviceTier, preset, promptCacheKey, responseFormat
 
   var name: StaticString {
     switch self {
@@ -21,6 +21,17 @@ enum RoutedKey: UInt8, CaseIterable {
     case .user: "user"
     case .tools: "tools"
     case .serviceTier: "service_tier"
+    case .preset: "preset"
+    case .promptCacheKey: "prompt_cache_key"
+    case .responseFormat: "response_format"
+    }
+  }
+
+  /// Whether it speaks to the router alone, and is cut out of what a provider gets.
+  var isForRouterOnly: Bool {
+    switch self {
+    case .models, .provider, .route, .sessionID, .preset: true
+    default: false
     }
   }
 

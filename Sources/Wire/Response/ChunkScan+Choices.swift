@@ -51,12 +51,12 @@ extension ChunkScan {
     if hasContent { contentChoices += 1 }
     if let reason {
       finished.insert(index)
-      finishReason = reason
+      if finishReason != .error { finishReason = reason }
     }
   }
 
   /// Reads a `delta` or `message`; true when it says something besides the role.
-  private func readDelta(_ cursor: inout JSONCursor) throws(JSONFault) -> Bool {
+  private mutating func readDelta(_ cursor: inout JSONCursor) throws(JSONFault) -> Bool {
     guard try cursor.peek() == UInt8(ascii: "{") else {
       let position = cursor.position
       guard try cursor.value().kind == .null else { throw JSONFault(.unexpectedShape, at: position) }
@@ -67,9 +67,35 @@ extension ChunkScan {
     repeat {
       let key = try cursor.key()
       let value = try cursor.value()
-      if cursor.isFilled(value), !cursor.matches(key, "role") { hasContent = true }
+      guard cursor.isFilled(value), !cursor.matches(key, "role") else { continue }
+      hasContent = true
+      // Plain text has no structure, so it cannot hold a signature's member.
+      if value.kind != .string, !hasSignature { hasSignature = Self.holdsSignature(cursor.bytes, value.range) }
     } while try cursor.hasNextMember()
     return hasContent
+  }
+
+  /// Whether a piece of an answer holds reasoning that only its maker accepts back: a member `signature` or
+  /// `thought_signature` that is a text, or reasoning of type `reasoning.encrypted`.
+  private static func holdsSignature(_ bytes: JSONBytes, _ range: Range<Int>) -> Bool {
+    var at = range.lowerBound
+    while at + 12 < range.upperBound {
+      defer { at += 1 }
+      switch bytes[at] {
+      case UInt8(ascii: "s") where bytes.equals(at..<at + 10, "signature\""):
+        // Behind the name: a colon, and a text that is not empty.
+        var next = bytes.blankEnd(from: at + 10)
+        guard next < range.upperBound, bytes[next] == UInt8(ascii: ":") else { continue }
+        next = bytes.blankEnd(from: next + 1)
+        if next + 1 < range.upperBound, bytes[next] == UInt8(ascii: "\""), bytes[next + 1] != UInt8(ascii: "\"") {
+          return true
+        }
+      case UInt8(ascii: "r") where at + 20 <= range.upperBound && bytes.equals(at..<at + 20, "reasoning.encrypted\""):
+        return true
+      default: break
+      }
+    }
+    return false
   }
 
   /// Reads a `finish_reason`; null, an empty text and anything that is no text are none.

@@ -2,8 +2,6 @@
 public enum UsageEdit: Sendable {
   /// It stays as it is.
   case keep
-  /// It becomes null, as it is in every chunk but the last when a client asked for usage.
-  case drop
   /// It becomes this object, which a chunk of the same answer had as its `usage`; added when there was none.
   case set([UInt8])
 }
@@ -49,7 +47,7 @@ extension ChunkScan {
       case .model: emit(identity.model.span)
       case .provider: emit(identity.provider.span)
       case .usage:
-        if case .set(let usage) = edit { Self.emit(usage, cost: cost, emit) } else { Self.emit("null", emit) }
+        if case .set(let usage) = edit { Self.emit(usage, cost: cost, emit) }
       case .cost:
         if let usageObject, let cost { usageObject.emitCost(cost, emit) }
       }
@@ -164,6 +162,26 @@ extension ChunkScan {
     identity.appendMembers(object: kind.chunkObject, to: &output)
     JSONText.appendVerbatim(#","choices":[],"usage":"#, to: &output)
     emit(usage, cost: cost) { piece in piece.withUnsafeBufferPointer { output.append(contentsOf: $0) } }
+    output.append(UInt8(ascii: "}"))
+    return output
+  }
+}
+
+extension ChunkScan {
+  /// A chunk with empty `choices` and one member of the router's own.
+  ///
+  /// - Parameters:
+  ///   - name: the member's name.
+  ///   - value: JSON.
+  public static func memberOnlyChunk(
+    _ kind: RequestKind, identity: ChunkIdentity, name: StaticString, value: [UInt8]
+  ) -> [UInt8] {
+    var output: [UInt8] = [UInt8(ascii: "{")]
+    identity.appendMembers(object: kind.chunkObject, to: &output)
+    JSONText.appendVerbatim(#","choices":[],""#, to: &output)
+    JSONText.appendVerbatim(name, to: &output)
+    JSONText.appendVerbatim(#"":"#, to: &output)
+    output.append(contentsOf: value)
     output.append(UInt8(ascii: "}"))
     return output
   }

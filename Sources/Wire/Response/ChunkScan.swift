@@ -12,7 +12,8 @@ public struct ChunkScan: Sendable {
   public internal(set) var object: Range<Int>?
   /// The value of `usage`, also when it is null or invalid.
   public internal(set) var usageRange: Range<Int>?
-  /// The value of `error`, when it is not null.
+  /// The value of `error`, when it is not null; or a text `message` where there are no `choices`: so vLLM, and engines
+  /// that send `event: error`, say that they failed.
   public internal(set) var error: Range<Int>?
   /// The offset of the opening brace.
   public internal(set) var openingBrace = 0
@@ -27,10 +28,13 @@ public struct ChunkScan: Sendable {
   public internal(set) var seen = ChoiceSet()
   /// The indexes of the choices that have a `finish_reason` in this chunk.
   public internal(set) var finished = ChoiceSet()
-  /// The last `finish_reason` in this chunk.
+  /// The last `finish_reason` in this chunk; `error` goes before all others.
   public internal(set) var finishReason: FinishReason?
 
-  /// The counts of `usage`, if they are all valid.
+  /// Whether the chunk holds reasoning that only its maker accepts back.
+  public internal(set) var hasSignature = false
+
+  /// The counts of `usage`, if they are all valid and one of them is of input or output tokens.
   public internal(set) var usage: TokenUsage?
   /// Whether `usage` is there and holds a count that cannot be: negative, no integer, above 2^53, text.
   public internal(set) var usageIsInvalid = false
@@ -67,6 +71,7 @@ public struct ChunkScan: Sendable {
     openingBrace = cursor.position
     guard try cursor.openObject() else { return try cursor.finish() }
     isEmpty = false
+    var message: Range<Int>?
     repeat {
       let key = try cursor.key()
       switch Key(cursor, key) {
@@ -80,9 +85,13 @@ public struct ChunkScan: Sendable {
       case .error:
         let (kind, range) = try cursor.value()
         error = kind == .null ? nil : range
+      case .message:
+        let (kind, range) = try cursor.value()
+        message = kind == .string ? range : nil
       case .other: _ = try cursor.value()
       }
     } while try cursor.hasNextMember()
+    if let message, error == nil, choiceCount == nil { error = message }
     try cursor.finish()
   }
 
@@ -100,12 +109,13 @@ public struct ChunkScan: Sendable {
     usageRange = object.range
     usageObject = object
     usageIsInvalid = object.isInvalid
-    usage = object.isInvalid ? nil : object.usage
+    let isCount = !object.isInvalid && (object.usage.input != nil || object.usage.output != nil)
+    usage = isCount ? object.usage : nil
   }
 
   /// The top-level keys that are looked at.
   private enum Key {
-    case id, created, model, provider, object, usage, error, choices, other
+    case id, created, model, provider, object, usage, error, choices, message, other
 
     @inline(__always)
     init(_ cursor: JSONCursor, _ key: JSONCursor.Key) {
@@ -116,7 +126,10 @@ public struct ChunkScan: Sendable {
           cursor.matches(key, "model")
           ? .model : cursor.matches(key, "usage") ? .usage : cursor.matches(key, "error") ? .error : .other
       case 6: self = cursor.matches(key, "object") ? .object : .other
-      case 7: self = cursor.matches(key, "choices") ? .choices : cursor.matches(key, "created") ? .created : .other
+      case 7:
+        self =
+          cursor.matches(key, "choices")
+          ? .choices : cursor.matches(key, "created") ? .created : cursor.matches(key, "message") ? .message : .other
       case 8: self = cursor.matches(key, "provider") ? .provider : .other
       case -1: self.init(escaped: JSONUnescaped(cursor.bytes, key.range))
       default: self = .other
@@ -126,7 +139,7 @@ public struct ChunkScan: Sendable {
     private init(escaped key: JSONUnescaped) {
       let names: [(StaticString, Key)] = [
         ("id", .id), ("created", .created), ("model", .model), ("provider", .provider), ("object", .object),
-        ("usage", .usage), ("error", .error), ("choices", .choices),
+        ("usage", .usage), ("error", .error), ("choices", .choices), ("message", .message),
       ]
       self = names.first { key.equals($0.0) }?.1 ?? .other
     }

@@ -110,6 +110,22 @@ public struct ProviderError: Sendable, Equatable {
     return scalars.isEmpty ? nil : String(scalars)
   }
 
+  /// The HTTP status, 400 to 599, that its code or type names or means; nil when they tell none. It is for errors inside
+  /// a response of status 200.
+  public var status: Int? {
+    let words = [code, type].compactMap { $0?.lowercased() }
+    if let number = words.lazy.compactMap({ Int($0) }).first(where: { (400..<600).contains($0) }) { return number }
+    for (part, status) in Self.statuses where words.contains(where: { $0.contains(part) }) { return status }
+    return nil
+  }
+
+  /// Parts of the words that OpenAI, OpenRouter and their likes use.
+  private static let statuses = [
+    ("rate_limit", 429), ("too_many_requests", 429), ("insufficient_quota", 402), ("payment_required", 402),
+    ("context_length", 400), ("content_filter", 400), ("invalid_api_key", 401), ("authentication", 401),
+    ("permission", 403), ("not_found", 404), ("invalid_request", 400), ("badrequest", 400), ("bad_request", 400),
+  ]
+
   private var classified: Kind {
     let words = [code, type, message].compactMap { $0?.lowercased() }
     func says(_ needles: String...) -> Bool { words.contains { word in needles.contains { word.contains($0) } } }

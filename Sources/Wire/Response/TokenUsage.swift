@@ -23,6 +23,22 @@ public struct TokenUsage: Sendable, Equatable {
     self.reasoning = reasoning
   }
 
+  /// As OpenAI's `usage` object.
+  public var json: [UInt8] {
+    func members(_ counts: [(name: String, count: Int64?)]) -> String {
+      counts.compactMap { each in each.count.map { "\"\(each.name)\":\($0)" } }.joined(separator: ",")
+    }
+    let total = input.flatMap { input in output.map { input &+ $0 } }
+    let parts = [
+      members([("prompt_tokens", input), ("completion_tokens", output), ("total_tokens", total)]),
+      members([("cached_tokens", cachedInput), ("cache_write_tokens", cacheWrite)]),
+      members([("reasoning_tokens", reasoning)]),
+    ]
+    let frames = [("", ""), (#""prompt_tokens_details":{"#, "}"), (#""completion_tokens_details":{"#, "}")]
+    let filled = zip(parts, frames).filter { !$0.0.isEmpty }.map { $1.0 + $0 + $1.1 }
+    return Array("{\(filled.joined(separator: ","))}".utf8)
+  }
+
   /// Takes over what a later report knows. Reports are cumulative: the last wins, nothing is added up.
   public mutating func merge(last: TokenUsage) {
     input = last.input ?? input

@@ -30,13 +30,10 @@ public struct EventStreamFramer: Sendable {
   /// How much of a byte order mark has been seen; 3 once the stream is past its start.
   private var markBytes = 0
 
-  /// How many comment lines have been read.
-  public private(set) var comments = 0
-
   public init(eventLimit: Int = EventStreamFramer.defaultEventLimit) { self.eventLimit = eventLimit }
 
   /// How many bytes are kept for an event that is not complete.
-  public var keptBytes: Int { kept.count + partialLine.count }
+  var keptBytes: Int { kept.count + partialLine.count }
 
   /// Reads on, handing out each event that is complete.
   ///
@@ -131,10 +128,7 @@ public struct EventStreamFramer: Sendable {
     _ bytes: Span<UInt8>, _ line: Range<Int>, _ source: inout Source
   ) throws(FramingError) {
     guard line.count <= eventLimit - eventBytes else { throw .eventTooLong(limit: eventLimit) }
-    guard let value = bytes.withJSONBytes({ $0.dataValue(line) }) else {
-      if bytes[line.lowerBound] == UInt8(ascii: ":") { comments += 1 }
-      return
-    }
+    guard let value = bytes.withJSONBytes({ $0.dataValue(line) }) else { return }
     eventBytes += line.count
     dataLines += 1
     switch source {
@@ -152,10 +146,7 @@ public struct EventStreamFramer: Sendable {
   private mutating func finishKeptLine(_ bytes: Span<UInt8>, _ source: inout Source) {
     let line = partialLine
     partialLine = []
-    guard let value = line.span.withJSONBytes({ $0.dataValue(0..<$0.count) }) else {
-      if line[0] == UInt8(ascii: ":") { comments += 1 }
-      return
-    }
+    guard let value = line.span.withJSONBytes({ $0.dataValue(0..<$0.count) }) else { return }
     eventBytes += line.count
     dataLines += 1
     switch source {

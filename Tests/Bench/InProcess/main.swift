@@ -45,8 +45,13 @@ var random = FastRandom(seed: 1)
 for candidates in [3, 10, 1000] {
   let table = table(routes(endpoints: candidates, models: 1))
   let health = EndpointHealth(count: candidates)
+  let facts = CandidateTable(table)
+  let knowledge = Knowledge(
+    endpoints: table.endpoints.map { _ in EndpointEstimate() }, reports: [], routes: [RouteEstimate()])
+  var question = Question(route: 0)
+  question.promptTokens = 1_000
   measure("routing decision, \(candidates) candidates", calls: candidates > 100 ? 200 : 20_000) {
-    kept &+= Selection.plan(for: 0, in: table, health: health, now: 1, using: &random).endpoints[0]
+    kept &+= Selection(facts, knowledge, health, now: 1).decide(question, using: &random).plan.endpoints[0]
   }
 }
 
