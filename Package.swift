@@ -85,7 +85,8 @@ let package = Package(
       .executableTarget(
         name: "pointsman",
         dependencies: [
-          "Loop", "HTTP", "Wire", "Catalog", "Routing", "Upstream", "Relay", "Metering", "Telemetry", "Gateway", "Admin",
+          "Loop", "HTTP", "Wire", "Catalog", "Routing", "Upstream", "Relay", "Metering", "Telemetry", "Gateway",
+          "Admin",
           "Simulator", "CLinux", "CCurl",
           .product(name: "ArgumentParser", package: "swift-argument-parser"),
           .product(name: "Logging", package: "swift-log"),

@@ -55,7 +55,8 @@ extension Attempt {
     let table = completion.table
     let snapshot = completion.relay.snapshot
     let place = completion.asked.question.route
-    let known = snapshot.table === table ? snapshot.knowledge.routes[place].tokensPerByte : RouteEstimate().tokensPerByte
+    let known =
+      snapshot.table === table ? snapshot.knowledge.routes[place].tokensPerByte : RouteEstimate().tokensPerByte
     let shared = Double(hash.sharedPrefixBytes) * known
     completion.relay.snapshot.conversations.settle(
       key, endpoint: table.endpoints[self.place].key,

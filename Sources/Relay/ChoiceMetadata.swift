@@ -17,7 +17,9 @@ struct ChoiceMetadata {
     let available = explanation.candidates.filter { if case .rejected = $0.verdict { false } else { true } }
     let selected = served.map { table.providers[table.endpoints[$0].provider].displayName }
     var out = Array(#"{"requested":"#.utf8) + JSONText.quoted(explanation.route)
-    out += Array(#","strategy":"#.utf8) + JSONText.quoted(explanation.question.fallbackRoutes.isEmpty ? "direct" : "fallback")
+    out +=
+      Array(#","strategy":"#.utf8)
+      + JSONText.quoted(explanation.question.fallbackRoutes.isEmpty ? "direct" : "fallback")
     out += Array(#","summary":"#.utf8) + JSONText.quoted("available=\(available.count), selected=\(selected ?? "none")")
     out += Array(#","attempt":\#(served == nil && tried.isEmpty ? 0 : tried.count + (served == nil ? 0 : 1))"#.utf8)
     out += Array(#","is_byok":false,"endpoints":{"total":\#(explanation.candidates.count),"available":["#.utf8)

@@ -109,11 +109,13 @@ final class Completion: Exchange, TimerTarget {
       decision.isFull
       ? RouterError(
         .rateLimited, source: .router, isRetryable: true,
-        message: "every endpoint of \(route.name) that may serve this request is at capacity; send it again in a moment "
+        message:
+          "every endpoint of \(route.name) that may serve this request is at capacity; send it again in a moment "
           + "(\(told))", retryAfter: "1")
       : RouterError(
         .noEndpoints, source: .router, isRetryable: false,
-        message: "no endpoint of \(route.name) may serve this request: \(told). Change the request, or the route's limits.")
+        message:
+          "no endpoint of \(route.name) may serve this request: \(told). Change the request, or the route's limits.")
     error.rejections = explanation.rejectionsJSON(table)
     error.excludedBy = explanation.excludedBy
     return error

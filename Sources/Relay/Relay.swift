@@ -23,7 +23,6 @@ public protocol ErrorPresenter: AnyObject {
   func inBand(_ error: RouterError) -> (code: Int, type: String)
 }
 
-
 /// Makes and drives the completions of one loop. Belongs to that loop.
 public final class Relay {
   let loop: EventLoop

@@ -21,7 +21,8 @@ struct SentForm {
     default:
       // Where other tiers are endpoints of their own, this one's price is that of the usual tier, whatever was asked.
       let asked = request.controls?.serviceTier
-      let sellsTiers = (asked == .flex || asked == .priority)
+      let sellsTiers =
+        (asked == .flex || asked == .priority)
         && route.candidates.contains { table.endpoints[$0].traits.tier != .default }
       tier = sellsTiers ? "\"default\"" : nil
     }
@@ -34,6 +35,7 @@ struct SentForm {
 
   func splice(_ body: Span<UInt8>, _ request: RequestScan, emit: (Span<UInt8>) -> Void) {
     request.splice(
-      body, upstreamModel: model, askUsage: true, dropping: dropping, tier: tier, extraMembers: extraMembers, emit: emit)
+      body, upstreamModel: model, askUsage: true, dropping: dropping, tier: tier, extraMembers: extraMembers, emit: emit
+    )
   }
 }

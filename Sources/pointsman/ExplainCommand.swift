@@ -25,12 +25,17 @@ struct ExplainCommand: ParsableCommand {
 
   @OptionGroup var common: CommonOptions
   @Option(help: "The route or model that is asked for, suffixes and presets included.") var model: String?
-  @Option(help: ArgumentHelp("A file with a whole request as a client would send it; - is standard input.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("A file with a whole request as a client would send it; - is standard input.", valueName: "file")
+  )
   var request: String?
   @Option(help: "The name of the client's key, for rules.") var key = ""
-  @Option(help: ArgumentHelp("A header field, NAME: VALUE, for rules and controls. May be repeated.", valueName: "field"))
+  @Option(
+    help: ArgumentHelp("A header field, NAME: VALUE, for rules and controls. May be repeated.", valueName: "field"))
   var header: [String] = []
-  @Option(help: ArgumentHelp("Ask the router that has its admin listener here, as in http://127.0.0.1:8411.", valueName: "url"))
+  @Option(
+    help: ArgumentHelp(
+      "Ask the router that has its admin listener here, as in http://127.0.0.1:8411.", valueName: "url"))
   var admin: String?
   @Option(help: ArgumentHelp("A file with the admin token.", valueName: "file")) var adminTokenFile: String?
   @Flag(help: "JSON.") var json = false
@@ -55,7 +60,9 @@ struct ExplainCommand: ParsableCommand {
       let explanation = try query.explanation(
         snapshot, now: pm_monotonic_ns(), unixSeconds: Int64(Date().timeIntervalSince1970))
       print(json ? String(decoding: explanation.json(table), as: UTF8.self) : explanation.text(table))
-      if explanation.decision.plan.endpoints.isEmpty { throw ExplainQuery.Refusal(message: "no endpoint may serve this") }
+      if explanation.decision.plan.endpoints.isEmpty {
+        throw ExplainQuery.Refusal(message: "no endpoint may serve this")
+      }
     } catch {
       StandardError.print("pointsman: \(error.message)")
       throw ExitCode(1)

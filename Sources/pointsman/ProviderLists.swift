@@ -79,7 +79,8 @@ struct ProviderLists {
     guard settings.format == .endpoints else { return [provider.modelsURL] }
     return settings.models.map { model in
       let path = model.split(separator: "/").map { part in
-        part.addingPercentEncoding(withAllowedCharacters: .alphanumerics.union(CharacterSet(charactersIn: "-._~"))) ?? ""
+        part.addingPercentEncoding(withAllowedCharacters: .alphanumerics.union(CharacterSet(charactersIn: "-._~")))
+          ?? ""
       }
       return "\(provider.modelsURL)/\(path.joined(separator: "/"))/endpoints"
     }

@@ -32,7 +32,8 @@ struct SimulateCommand: ParsableCommand {
   @Option(help: ArgumentHelp("With --judge: the folder of the traces, one JSON file each.", valueName: "dir"))
   var traces = "Tests/Traces"
   @Option(help: ArgumentHelp("With --judge: the seeds, FIRST-LAST.", valueName: "seeds")) var seeds: String?
-  @Option(help: ArgumentHelp("With --judge: only this one, such as \"pointsman price\". May be repeated.", valueName: "name"))
+  @Option(
+    help: ArgumentHelp("With --judge: only this one, such as \"pointsman price\". May be repeated.", valueName: "name"))
   var chooser: [String] = []
   @Flag(help: "With --judge: JSON.") var json = false
 
@@ -53,7 +54,7 @@ struct SimulateCommand: ParsableCommand {
       let verdict = try Judge.run(
         traces: try Judge.traces(in: traces), seeds: seedRange ?? Judge.reportedSeeds,
         choosers: chooser.isEmpty ? nil : chooser, progress: { StandardError.print("judged: \($0)") })
-      print(json ? String(decoding: verdict.json, as: UTF8.self) : verdict.text)
+      print(json ? String(decoding: try verdict.json, as: UTF8.self) : verdict.text)
     } catch {
       StandardError.print("pointsman: \(error)")
       throw ExitCode(1)

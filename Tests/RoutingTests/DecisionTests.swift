@@ -70,8 +70,10 @@ import Wire
 
   @Test func `setbacks put a candidate behind whatever its score, the laggard last`() throws {
     var fleet = try Fleet(
-      ["price: { input: 1, output: 1 }", "price: { input: 2, output: 2 }", "price: { input: 3, output: 3 }",
-       "price: { input: 4, output: 4 }"], route: "policy: price")
+      [
+        "price: { input: 1, output: 1 }", "price: { input: 2, output: 2 }", "price: { input: 3, output: 3 }",
+        "price: { input: 4, output: 4 }",
+      ], route: "policy: price")
     fleet.estimates[0].isLagging = true
     fleet.health.record(endpoint: 1, succeeded: false, now: 5)
     fleet.health.limit(endpoint: 2, for: 1_000, now: 5)

@@ -49,16 +49,18 @@ import Testing
     #expect(scan(body).kind == kind)
   }
 
-  @Test(arguments: [
-    (#"{"error":{"code":429,"message":"x"}}"#, 429), (#"{"error":{"code":"503"}}"#, 503),
-    (#"{"error":{"type":"rate_limit_error"}}"#, 429), (#"{"error":{"code":"rate_limit_exceeded","type":"x"}}"#, 429),
-    (#"{"error":{"code":"context_length_exceeded","type":"invalid_request_error"}}"#, 400),
-    (#"{"error":{"code":"insufficient_quota","type":"invalid_request_error"}}"#, 402),
-    (#"{"error":{"type":"authentication_error"}}"#, 401), (#"{"error":{"type":"BadRequestError","code":400}}"#, 400),
-    (#"{"error":{"code":"model_not_found"}}"#, 404), (#"{"error":{"type":"overloaded_error"}}"#, nil),
-    (#"{"error":{"code":200,"message":"429"}}"#, nil), (#"{"error":{"code":99999999999999999999}}"#, nil),
-    (#"{"error":"rate_limit"}"#, nil),
-  ] as [(String, Int?)]) func `the status that it names or means is told`(_ body: String, _ status: Int?) {
+  @Test(
+    arguments: [
+      (#"{"error":{"code":429,"message":"x"}}"#, 429), (#"{"error":{"code":"503"}}"#, 503),
+      (#"{"error":{"type":"rate_limit_error"}}"#, 429), (#"{"error":{"code":"rate_limit_exceeded","type":"x"}}"#, 429),
+      (#"{"error":{"code":"context_length_exceeded","type":"invalid_request_error"}}"#, 400),
+      (#"{"error":{"code":"insufficient_quota","type":"invalid_request_error"}}"#, 402),
+      (#"{"error":{"type":"authentication_error"}}"#, 401), (#"{"error":{"type":"BadRequestError","code":400}}"#, 400),
+      (#"{"error":{"code":"model_not_found"}}"#, 404), (#"{"error":{"type":"overloaded_error"}}"#, nil),
+      (#"{"error":{"code":200,"message":"429"}}"#, nil), (#"{"error":{"code":99999999999999999999}}"#, nil),
+      (#"{"error":"rate_limit"}"#, nil),
+    ] as [(String, Int?)]) func `the status that it names or means is told`(_ body: String, _ status: Int?)
+  {
     #expect(scan(body).status == status)
   }
 

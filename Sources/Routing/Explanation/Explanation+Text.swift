@@ -39,10 +39,15 @@ extension Explanation {
       parts.append("score \(Self.short(score))" + (terms.isEmpty ? "" : " = " + terms.joined(separator: " + ")))
     }
     if let share = candidate.share { parts.append("first in \(Self.short(share * 100)) %") }
-    if let cost = candidate.expectedCost { parts.append("expected $\(Self.usd(cost))") } else { parts.append("price unknown") }
+    if let cost = candidate.expectedCost {
+      parts.append("expected $\(Self.usd(cost))")
+    } else {
+      parts.append("price unknown")
+    }
     if candidate.cachedTokens >= 1 { parts.append("\(Int64(min(candidate.cachedTokens, 1e15))) tokens cached") }
     if let price = candidate.price {
-      parts.append("$\(Self.short(Double(price.input) / 1e6)) in, $\(Self.short(Double(price.output) / 1e6)) out per million")
+      parts.append(
+        "$\(Self.short(Double(price.input) / 1e6)) in, $\(Self.short(Double(price.output) / 1e6)) out per million")
     }
     if let estimate = candidate.estimate {
       let seen = candidate.report?.lastFiveMinutes

@@ -1,6 +1,8 @@
 /// Lowest expected cost of this request first; see `ExpectedCost`. One whose price is unknown comes last.
 enum CheapestPolicy {
-  static let termNames = ["cached input", "input", "output", "request and images", "waste of a failure", "further turns"]
+  static let termNames = [
+    "cached input", "input", "output", "request and images", "waste of a failure", "further turns",
+  ]
 
   static func score(_ candidates: inout [ScoredCandidate]) {
     for index in candidates.indices {
