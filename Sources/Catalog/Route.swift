@@ -1,7 +1,7 @@
 import Wire
 
 /// The model name that a client types, its rules, its models and its policy.
-public struct Route: Sendable {
+public final class Route: Sendable {
   /// The place in `RouteTable.routes`.
   public let index: Int
   public let name: String
@@ -14,6 +14,19 @@ public struct Route: Sendable {
   public let onClientLeave: ClientLeave
   /// Deadlines that differ from the provider's.
   public let timeouts: TimeoutChanges
+
+  init(
+    index: Int, name: String, isImplied: Bool, plan: RoutePlan, rules: [RouteRule], onClientLeave: ClientLeave,
+    timeouts: TimeoutChanges
+  ) {
+    self.index = index
+    self.name = name
+    self.isImplied = isImplied
+    self.plan = plan
+    self.rules = rules
+    self.onClientLeave = onClientLeave
+    self.timeouts = timeouts
+  }
 
   /// What happens to the attempt when its client leaves.
   public enum ClientLeave: Sendable, Equatable {
@@ -30,7 +43,7 @@ public struct Route: Sendable {
 }
 
 /// From which endpoints a request is served, and how among them one is chosen.
-public struct RoutePlan: Sendable {
+public final class RoutePlan: Sendable {
   /// Places in `RouteTable.models`, in the order of preference.
   public let models: [Int]
   /// For each of `models` the places of its usable endpoints in `RouteTable.endpoints`, in the order of the file.
@@ -39,13 +52,27 @@ public struct RoutePlan: Sendable {
   public let candidates: [Int]
   public let policy: SelectionPolicySpec
   public let limits: RouteLimits
+
+  init(models: [Int], tiers: [[Int]], candidates: [Int], policy: SelectionPolicySpec, limits: RouteLimits) {
+    self.models = models
+    self.tiers = tiers
+    self.candidates = candidates
+    self.policy = policy
+    self.limits = limits
+  }
 }
 
 /// What the admin demands of every endpoint of a route. A request's own controls can only make it narrower.
 public struct RouteLimits: Sendable, Equatable {
   /// Of these only `only`, `ignore`, `allowFallbacks`, `requireParameters`, `deniesDataCollection`,
   /// `zeroDataRetention`, `distillableOnly`, `quantizations` and `maxPrice` are limits; the others stay unset.
-  public var controls = RequestControls()
+  public var controls: RequestControls {
+    get { boxedControls?.value ?? RequestControls() }
+    set { boxedControls = newValue.isEmpty ? nil : BoxedControls(newValue) }
+  }
+  private var boxedControls: BoxedControls?
+  /// Whether `controls` demand anything.
+  public var hasControls: Bool { boxedControls != nil }
   /// Regions that may be used, in lower case; empty means any. `us` admits `us-east-1`.
   public var regions: [String] = []
   /// The least declared quality score, from 0 to 1, that an endpoint with a score must have.

@@ -10,7 +10,11 @@ public struct Question: Sendable {
   /// Further routes (places), behind the first: the request's `models`.
   public var fallbackRoutes: [Int] = []
   /// What the client asked of the choice, over what its preset asks; `nil` when nothing.
-  public var controls: RequestControls?
+  public var controls: RequestControls? {
+    get { boxedControls?.value }
+    set { boxedControls = newValue.map(BoxedControls.init) }
+  }
+  private var boxedControls: BoxedControls?
   /// The suffix of the model's name.
   public var variant: ModelVariant?
   /// Prompt tokens, estimated; and by which share the truth may differ.

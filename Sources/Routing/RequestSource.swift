@@ -8,7 +8,11 @@ public struct RequestSource: Sendable {
   /// Of the header `X-Pointsman-Tags`, separated by commas.
   public var tags: [String] = []
   /// Of the header `X-Pointsman-Controls`: one JSON object with the members that the body could have.
-  public var controls: RequestControls?
+  public var controls: RequestControls? {
+    get { boxedControls?.value }
+    set { boxedControls = newValue.map(BoxedControls.init) }
+  }
+  private var boxedControls: BoxedControls?
   /// A session's name.
   public var sessionID: String?
   /// Those header fields that rules look at, by their lower-case names.

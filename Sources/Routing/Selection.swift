@@ -319,7 +319,7 @@ extension Selection {
     /// `allow_fallbacks: false`: the named ones alone, or the first pick alone.
     private mutating func dropFallbacks(_ places: inout [Int]) {
       let source: Rejection.Source
-      if plan.limits.controls.allowFallbacks == false {
+      if plan.limits.hasControls, plan.limits.controls.allowFallbacks == false {
         source = .route
       } else if question.controls?.allowFallbacks == false {
         source = .request

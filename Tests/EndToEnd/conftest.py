@@ -204,7 +204,7 @@ def route_to(endpoints, providers, model="tiny", route="chat", policy="default")
   return {
     "providers": providers,
     "models": {model: {"endpoints": [
-      {"provider": provider, "model": name, "price": {"input": price, "output": price}, "context": 1_000_000}
+      {"provider": provider, "model": name, "price": {"input": price, "output": price}, "context": 100_000_000}
       for provider, name, price in endpoints]}},
     "routes": {route: {"models": [model], "policy": policy}},
   }

@@ -40,7 +40,7 @@ enum CandidateFilter {
       add(MaxPriceFilter(controls, source, question)) { .maxPrice($0) }
       add(AllowedFilter(controls, source)) { .allowed($0) }
     }
-    if !limits.controls.isEmpty { addDemands(limits.controls, .route) }
+    if limits.hasControls { addDemands(limits.controls, .route) }
     if let controls = question.controls { addDemands(controls, .request) }
     add(QualityFilter(limits)) { .quality($0) }
     add(RegionFilter(limits)) { .region($0) }

@@ -39,7 +39,9 @@ struct ParameterFilter {
   private let demanded: ParameterSet
 
   init?(_ question: Question, _ limits: RouteLimits) {
-    let requiresAll = question.controls?.requireParameters == true || limits.controls.requireParameters == true
+    let requiresAll =
+      question.controls?.requireParameters == true
+      || limits.hasControls && limits.controls.requireParameters == true
     demanded = requiresAll ? question.parameters : question.parameters.intersection(Self.essential)
     if demanded.isEmpty { return nil }
   }

@@ -128,3 +128,12 @@ public struct RequestControls: Sendable, Equatable {
     return merged
   }
 }
+
+/// Controls behind one reference: most requests have none, and what is copied for each must stay small.
+public final class BoxedControls: Sendable, Equatable {
+  public let value: RequestControls
+
+  public init(_ value: RequestControls) { self.value = value }
+
+  public static func == (a: BoxedControls, b: BoxedControls) -> Bool { a.value == b.value }
+}

@@ -49,7 +49,11 @@ public struct RequestScan: Sendable, Equatable {
   /// `nil` for a request without messages.
   public internal(set) var conversation: ConversationHash?
   /// What the body asks of the choice; `nil` when it asks nothing, which is the usual case.
-  public internal(set) var controls: RequestControls?
+  public internal(set) var controls: RequestControls? {
+    get { boxedControls?.value }
+    set { boxedControls = newValue.map(BoxedControls.init) }
+  }
+  private var boxedControls: BoxedControls?
   /// The top level as it stands in the body: what is cut out for a provider is found here.
   var members: [RequestScanner.Member] = []
   /// Whether there is a member that no provider gets.

@@ -133,9 +133,8 @@ extension ChunkScan {
   /// - Parameter data: the bytes that were scanned.
   public func usageCopy(_ data: Span<UInt8>) -> [UInt8]? {
     guard usage != nil, let range = usageRange else { return nil }
-    var copy: [UInt8] = []
-    copy.reserveCapacity(range.count)
-    for index in range { copy.append(data[index] == 0x0a || data[index] == 0x0d ? 0x20 : data[index]) }
+    var copy = data.extracting(range).withUnsafeBufferPointer { Array($0) }
+    for index in copy.indices where copy[index] == 0x0a || copy[index] == 0x0d { copy[index] = 0x20 }
     return copy
   }
 
