@@ -44,7 +44,7 @@ soak: test-packages build ## what takes longer than a test run may: debug checks
 	$(MAKE) --no-print-directory $(VENV)/.done
 	for round in $$(seq $(or $(ROUNDS),5)); do
 		echo "round $$round"
-		POINTSMAN_BINARY=$(abspath $(BINARY)) $(VENV)/bin/pytest -q Tests/EndToEnd
+		POINTSMAN_FULL=1 POINTSMAN_BINARY=$(abspath $(BINARY)) $(VENV)/bin/pytest -q Tests/EndToEnd
 	done
 
 $(VENV)/.done: Tests/EndToEnd/requirements.txt
