@@ -171,13 +171,7 @@ extension RoutesFileReader {
         mistakes.error(entry.mark, "the header \(entry.key) is here twice; remove one")
         continue
       }
-      guard let value = text(entry.value, "the header \(entry.key)") else { continue }
-      guard Credential.isSendable(value) else {
-        mistakes.error(
-          entry.value.mark,
-          "the header \(entry.key) must be printable ASCII on one line, at most 8 KiB, no outer spaces")
-        continue
-      }
+      guard let value = headerValue(entry) else { continue }
       if ["key", "token", "secret"].contains(where: lower.contains) {
         mistakes.warning(entry.value.mark, "the header \(entry.key) seems to hold a secret in plain text; use api_key")
       }

@@ -95,15 +95,20 @@ extension RoutesFileReader {
         mistakes.error(entry.mark, "the header \(entry.key) is here twice; remove one")
         continue
       }
-      guard let value = text(entry.value, "the header \(entry.key)") else { continue }
-      guard Credential.isSendable(value) else {
-        mistakes.error(
-          entry.value.mark,
-          "the header \(entry.key) must be printable ASCII on one line, at most 8 KiB, no outer spaces")
-        continue
-      }
+      guard let value = headerValue(entry) else { continue }
       headers.append(.init(name: name, value: value))
     }
     return headers
+  }
+
+  /// The value of a header field, if it can stand on one.
+  mutating func headerValue(_ entry: YAMLEntry) -> String? {
+    guard let value = text(entry.value, "the header \(entry.key)") else { return nil }
+    guard Credential.isSendable(value) else {
+      mistakes.error(
+        entry.value.mark, "the header \(entry.key) must be printable ASCII on one line, at most 8 KiB, no outer spaces")
+      return nil
+    }
+    return value
   }
 }

@@ -15,7 +15,9 @@ extension Attempt {
     var observation = AttemptObservation(
       endpoint: endpoint.key, route: completion.route.name, at: now, result: result, duration: record.duration)
     observation.firstToken = completion.isStream ? record.timeToFirstToken : nil
-    if record.outputSource == .provider || record.inputSource == .provider { observation.usage = record.usage }
+    // Counts that cannot be teach nothing: they would move what others are told to expect.
+    let isCounted = record.outputSource == .provider || record.inputSource == .provider
+    if isCounted, !record.flags.contains(.usageBeyondBounds) { observation.usage = record.usage }
     observation.promptBytes = Question.countedBytes(completion.request)
     observation.isContinuation = question.held.contains { $0.isHolder }
     observation.expectedCached = held.map { min($0.tokens, question.promptTokens) } ?? 0
@@ -23,12 +25,12 @@ extension Attempt {
       observation.quality = QualityVerdict()
       observation.quality?.isEmpty = true
     } else if result == .completed, var sample {
-      sample.isComplete = tally.finishReason != .length
+      sample.isComplete = tally.finishReason != .length && tally.finishReason != .contentFilter
       observation.sample = sample
     }
     sample = nil
     completion.relay.observe(observation)
-    remember(record, result, observation.expectedCached, now)
+    remember(observation, madeContent: record.timeToFirstToken != nil, now)
   }
 
   private func result(of record: AttemptSettled) -> AttemptObservation.Result {
@@ -48,10 +50,11 @@ extension Attempt {
 
   /// The conversation's prompt is in this endpoint's cache now; or, after a failure, nothing is to be expected of it.
   private func remember(
-    _ record: AttemptSettled, _ result: AttemptObservation.Result, _ expected: Int64, _ now: UInt64
+    _ observation: AttemptObservation, madeContent: Bool, _ now: UInt64
   ) {
+    let (result, usage) = (observation.result, observation.usage)
     guard let key = completion.asked.conversation, let hash = completion.request.conversation else { return }
-    guard result != .rateLimited, result != .unjudged || record.timeToFirstToken != nil else { return }
+    guard result != .rateLimited, result != .unjudged || madeContent else { return }
     let table = completion.table
     let snapshot = completion.relay.snapshot
     let place = completion.asked.question.route
@@ -60,8 +63,8 @@ extension Attempt {
     let shared = Double(hash.sharedPrefixBytes) * known
     completion.relay.snapshot.conversations.settle(
       key, endpoint: table.endpoints[self.place].key,
-      promptTokens: record.usage.input ?? completion.asked.question.promptTokens,
-      outputTokens: record.usage.output ?? 0, cachedTokens: record.usage.cachedInput, expectedCached: expected,
+      promptTokens: usage.input ?? completion.asked.question.promptTokens,
+      outputTokens: usage.output ?? 0, cachedTokens: usage.cachedInput, expectedCached: observation.expectedCached,
       sharedTokens: Int64(exactly: shared.rounded()) ?? 0,
       cacheLife: table.endpoints[self.place].traits.cacheLife.nanoseconds, madeSignatures: madeSignatures,
       succeeded: result == .completed || result == .unjudged, now: now)

@@ -22,7 +22,7 @@ struct ChoiceMetadata {
       + JSONText.quoted(explanation.question.fallbackRoutes.isEmpty ? "direct" : "fallback")
     out += Array(#","summary":"#.utf8) + JSONText.quoted("available=\(available.count), selected=\(selected ?? "none")")
     out += Array(#","attempt":\#(served == nil && tried.isEmpty ? 0 : tried.count + (served == nil ? 0 : 1))"#.utf8)
-    out += Array(#","is_byok":false,"endpoints":{"total":\#(explanation.candidates.count),"available":["#.utf8)
+    out += Array(#","endpoints":{"total":\#(explanation.candidates.count),"available":["#.utf8)
     for (position, candidate) in available.enumerated() {
       let endpoint = table.endpoints[candidate.place]
       if position > 0 { out.append(UInt8(ascii: ",")) }

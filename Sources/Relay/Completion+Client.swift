@@ -8,6 +8,7 @@ extension Completion {
   func contentBegan(_ attempt: Attempt) {
     if machine.hasDeliveredContent { return }
     machine.contentReachedClient()
+    request.forgetMembers()
     deadlines.firstToken = nil
     deadlines.lastProgress = relay.loop.now
     rearm()

@@ -12,7 +12,7 @@ final class Completion: Exchange, TimerTarget {
   /// Those of `table`: its places mean nothing in a later one.
   let targets: EndpointTargets
   let health: EndpointHealth
-  let request: RequestScan
+  var request: RequestScan
   let asked: AskedQuestion
   let decision: Decision
   let key: String

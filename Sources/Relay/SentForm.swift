@@ -13,7 +13,8 @@ struct SentForm {
 
   init(_ endpoint: Endpoint, of route: RoutePlan, for request: RequestScan, in table: RouteTable) {
     model = endpoint.upstreamModelJSON
-    dropping = endpoint.traits.parameters.map { request.parameters.subtracting($0) } ?? []
+    // A bound on what the answer may cost is never taken away: an endpoint that does not know it may refuse it.
+    dropping = endpoint.traits.parameters.map { request.parameters.subtracting($0.union(.outputLimits)) } ?? []
     extraMembers = endpoint.traits.extraMembersJSON
     switch endpoint.traits.tier {
     case .flex: tier = "\"flex\""

@@ -12,8 +12,6 @@ public struct Decision: Sendable {
   public var hasForeignSignatures: Bool
   /// The place of the one endpoint that made all of it; `nil` when there are several, or it is no longer in the table.
   public var signatureMaker: Int?
-  /// How many candidates were turned away; `Selection.explain` says why.
-  public var rejections: Int
   /// Nothing may serve, and at least one only for want of capacity: waiting helps.
   public var isFull: Bool
 

@@ -115,14 +115,8 @@ public final class EndpointHealth: Sendable {
     return look
   }
 
-  /// Attempts under way at an endpoint, from all loops.
-  public func running(_ endpoint: Int) -> Int { look(endpoint, now: 0).running }
-
   /// Whether it is in no outage, or may be tried again.
   public func isStable(_ endpoint: Int, now: UInt64) -> Bool { look(endpoint, now: now).isStable }
-
-  /// Whether its rate limit is used up.
-  public func isLimited(_ endpoint: Int, now: UInt64) -> Bool { look(endpoint, now: now).isLimited }
 
   /// Which share of its requests an endpoint gets that has returned from an outage: from 0.1 up to 1 over `returnRamp`.
   public func returnShare(_ endpoint: Int, now: UInt64) -> Double { look(endpoint, now: now).share }

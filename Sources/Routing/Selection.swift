@@ -49,7 +49,6 @@ extension Selection {
     private(set) var scored: [ScoredCandidate] = []
     /// What was turned away, when somebody wants to know.
     var rejected: [(place: Int, reason: Rejection)]?
-    private var rejections = 0
     private var fullOnes = 0
     private(set) var order: [Ranked] = []
     private(set) var explored: Int?
@@ -95,7 +94,7 @@ extension Selection {
         plan: AttemptPlan(endpoints: places), explored: explored != nil, isPinned: pinned != nil, isHeld: held != nil,
         hasForeignSignatures: question.hasReasoningSignatures && question.held.contains { $0.madeSignatures },
         signatureMaker: maker.flatMap { selection.candidates.table.endpointPlaces[$0] },
-        rejections: rejections, isFull: scored.isEmpty && fullOnes > 0)
+        isFull: scored.isEmpty && fullOnes > 0)
     }
 
     // MARK: - Filters
@@ -149,7 +148,6 @@ extension Selection {
       let health = selection.health.look(place, now: selection.now)
       for filter in filters {
         if let rejection = filter.rejection(of: facts, at: place, in: selection.candidates, running: health.running) {
-          rejections += 1
           if rejection.isTemporary { fullOnes += 1 }
           rejected?.append((place, rejection))
           return
@@ -288,7 +286,9 @@ extension Selection {
     /// Now and then the first pick is an endpoint that nothing was heard of lately, so that what is known stays true.
     private mutating func explore(using random: inout FastRandom) {
       let share = plan.limits.exploration
-      guard share > 0, order.count > 1, namedOrder.isEmpty, question.controls?.sort == nil else { return }
+      guard share > 0, order.count > 1, namedOrder.isEmpty, question.controls?.sort == nil,
+        question.variant?.sort == nil
+      else { return }
       guard Double(random.next() >> 11) * 0x1p-53 < share, let first = order.first else { return }
       let best = scored[first.index]
       var idle: Int?
@@ -329,7 +329,6 @@ extension Selection {
       let kept = namedOrder.isEmpty ? 1 : order.prefix { $0.group < 0 }.count
       guard places.count > kept else { return }
       for place in places[kept...] { rejected?.append((place, .noFallbacks(source))) }
-      rejections += places.count - kept
       places.removeSubrange(kept...)
       order.removeSubrange(kept...)
     }

@@ -37,7 +37,11 @@ struct ProviderLists {
       guard dueAt[name].map({ $0 <= now }) ?? true else { continue }
       let earlier = models[name]
       ask(target)
-      guard let earlier, let newest = models[name] else { continue }
+      guard let newest = models[name] else { continue }
+      guard let earlier else {
+        changes.append("\(name) answers now and lists \(newest.count) models")
+        continue
+      }
       // A list that broke off says nothing of what it does not hold.
       if mistakes.contains(where: { $0.contains("breaks off") }) { continue }
       changes += ProviderListChange.between(old: earlier, new: newest).map { "\(name): \($0)" }

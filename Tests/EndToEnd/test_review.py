@@ -219,7 +219,7 @@ def test_a_request_that_is_whole_only_after_the_stop_does_not_hold_it_up(start_p
     for _ in range(12):
       assert content_pieces(chat(router, stream=True).events) == ["hi"]
     router.process.send_signal(signal.SIGTERM)
-    time.sleep(0.2)
+    wait_until(lambda: "stopping" in router.log.read_text(), router.log_end, 5)
     # The second one ends the grace.
     router.process.send_signal(signal.SIGTERM)
     answer = running.read_answer()

@@ -9,12 +9,7 @@ extension RequestScan {
   /// - Parameter body: the bytes that were scanned.
   /// - Returns: `nil` when together they are larger than 256 KiB.
   public func structureAsked(_ body: Span<UInt8>) -> (tools: [UInt8], responseFormat: [UInt8])? {
-    var tools: Range<Int>?
-    var format: Range<Int>?
-    for member in members {
-      if member.routed == .tools { tools = member.value }
-      if !member.parameter.isDisjoint(with: [.responseFormat, .structuredOutputs]) { format = member.value }
-    }
+    let (tools, format) = (toolsRange, responseFormatRange)
     guard (tools?.count ?? 0) + (format?.count ?? 0) <= 256 << 10 else { return nil }
     func copy(_ range: Range<Int>?) -> [UInt8] {
       guard let range else { return [] }

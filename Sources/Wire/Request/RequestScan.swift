@@ -68,6 +68,9 @@ public struct RequestScan: Sendable, Equatable {
     self.bodyLength = bodyLength
   }
 
+  /// Lets go of where the members stand, once nothing is sent any more: a stream may stay open for long.
+  public mutating func forgetMembers() { members = [] }
+
   /// Where the value of `tools` stands, null too.
   public var toolsRange: Range<Int>? { members.first { $0.routed == .tools }?.value }
   /// Where the value of `response_format` stands, null too.

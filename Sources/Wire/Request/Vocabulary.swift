@@ -32,6 +32,8 @@ public struct ParameterSet: OptionSet, Sendable, Hashable {
     "reasoning_effort", "include_reasoning", "web_search_options", "verbosity",
   ]
 
+  /// `max_tokens` and `max_completion_tokens`.
+  public static let outputLimits = ParameterSet(rawValue: 1 << 8 | 1 << 9)
   public static let responseFormat = ParameterSet(rawValue: 1 << 15)
   public static let structuredOutputs = ParameterSet(rawValue: 1 << 16)
   public static let tools = ParameterSet(rawValue: 1 << 18)
