@@ -292,8 +292,9 @@ def test_rules_match_in_order(simulator, start_router):
   assert served(router, headers=[("X-Pointsman-Tags", "day, batch")]) == "second"
   assert served(router, headers=[("X-Team", "agents")]) == "tools"
   assert served(router, headers=[("X-Team", "others")]) == "plain"
-  rules = [row.get("rule") for row in router.ledger_rows(6)]
-  assert rules[1:5] == ["long", "pictures", "rule 3", "team"], rules
+  # Two loops may begin an attempt in the same millisecond, so the rows' order says nothing.
+  rules = {row["provider"]: row.get("rule") for row in router.ledger_rows(6) if row["provider"] != "plain"}
+  assert rules == {"dear": "long", "private": "pictures", "second": "rule 3", "tools": "team"}
 
 
 # Explaining.
