@@ -5,4 +5,6 @@ public struct ClientKey: Sendable {
   public let name: String
   /// SHA-256 of the key, 32 bytes.
   public let digest: [UInt8]
+  /// How many completions it may have at once; `nil`: as many as there are.
+  public let concurrency: Int?
 }

@@ -14,6 +14,8 @@ struct DeclaredTraits: Sendable {
   var quality: Double?
   var concurrency: Int?
   var nodeLife: Duration?
+  /// `.some(nil)`: it is said that there is none.
+  var continuation: Continuation??
 
   /// What is written at the endpoint, else at its provider, else in the provider's own list.
   ///
@@ -33,6 +35,7 @@ struct DeclaredTraits: Sendable {
     traits.quality = quality ?? traits.quality
     traits.concurrency = concurrency ?? traits.concurrency
     traits.nodeLife = nodeLife ?? traits.nodeLife
+    traits.continuation = continuation ?? provider.continuation ?? traits.continuation
     if traits.tag == nil, traits.tier != .default { traits.tag = "\(providerName)/\(traits.tier.rawValue)" }
     return traits
   }

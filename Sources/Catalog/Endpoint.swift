@@ -59,6 +59,8 @@ public struct EndpointTraits: Sendable, Equatable {
   public var concurrency: Int?
   /// How long a node of its class lives on average, as declared.
   public var nodeLife: Duration?
+  /// How it is asked to carry on an answer that was cut; `nil`: not at all, as far as is known.
+  public var continuation: Continuation?
   /// Members to be put into every request to this endpoint, each with a comma behind it; empty for most.
   public var extraMembersJSON: [UInt8] = []
 

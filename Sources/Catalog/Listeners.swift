@@ -4,8 +4,22 @@ public struct Listeners: Sendable, Equatable {
   public var admin: Listener
   /// The largest request body in bytes.
   public var maxBody: Int
+  /// What the public listener takes on.
+  public var limits = Limits()
 
   public static let standard = Listeners(public: Listener(), admin: Listener(), maxBody: 32 << 20)
+
+  /// `listeners.limits`: bounds on what all loops hold together. What comes above them is refused at once.
+  public struct Limits: Sendable, Equatable {
+    /// Connections of clients that are open at once.
+    public var connections = 20_000
+    /// Completions that run at once.
+    public var streams = 10_000
+    /// Bytes of request bodies that are held at once.
+    public var bodies = 1 << 30
+
+    public init() {}
+  }
 
   /// One listener: what is allowed beside loopback names.
   public struct Listener: Sendable, Equatable {

@@ -17,8 +17,8 @@ enum Quantity {
     return duration <= most ? duration : nil
   }
 
-  /// Bytes: `32MiB`, `512KiB` or a whole number of bytes; at most 1 GiB.
-  static func bytes(_ text: String) -> Int? {
+  /// Bytes: `32MiB`, `512KiB` or a whole number of bytes, at most `most`.
+  static func bytes(_ text: String, most: Int64 = 1 << 30) -> Int? {
     guard let (number, unit) = split(text) else { return nil }
     let size: Int64
     switch unit {
@@ -28,7 +28,7 @@ enum Quantity {
     case "GiB": size = 1 << 30
     default: return nil
     }
-    guard number <= (1 << 30) / size else { return nil }
+    guard number <= most / size else { return nil }
     return Int(number * size)
   }
 

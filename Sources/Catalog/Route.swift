@@ -14,10 +14,16 @@ public final class Route: Sendable {
   public let onClientLeave: ClientLeave
   /// Deadlines that differ from the provider's.
   public let timeouts: TimeoutChanges
+  /// Whether a stream that was cut behind its first content is carried on by another endpoint of the same model; a
+  /// request may say otherwise.
+  public let resumes: Bool
+  /// `nil`: a late first token is waited for.
+  public let hedge: HedgeSettings?
 
   init(
-    index: Int, name: String, isImplied: Bool, plan: RoutePlan, rules: [RouteRule], onClientLeave: ClientLeave,
-    timeouts: TimeoutChanges
+    index: Int, name: String, isImplied: Bool, plan: RoutePlan, rules: [RouteRule] = [],
+    onClientLeave: ClientLeave = .cancel, timeouts: TimeoutChanges = TimeoutChanges(), resumes: Bool = false,
+    hedge: HedgeSettings? = nil
   ) {
     self.index = index
     self.name = name
@@ -26,6 +32,8 @@ public final class Route: Sendable {
     self.rules = rules
     self.onClientLeave = onClientLeave
     self.timeouts = timeouts
+    self.resumes = resumes
+    self.hedge = hedge
   }
 
   /// What happens to the attempt when its client leaves.

@@ -1,3 +1,5 @@
+import Wire
+
 extension RouteTableCompiler {
   /// How many endpoints a message names at most.
   private static let mostNamed = 6
@@ -56,6 +58,18 @@ extension RouteTableCompiler {
     mistakes.warning(
       planned.limits?.mark ?? planned.mark,
       "no endpoint of \(planned.title) can ever serve: excluded are \(named)\(rest)")
+  }
+
+  /// A route that is to carry cut streams on, while no endpoint of it is known to be able to.
+  mutating func lintResume(_ entry: RoutesFile.RouteEntry, _ route: Route) {
+    let candidates = route.candidates + route.rules.flatMap(\.plan.candidates)
+    guard let mark = entry.resumeMark, entry.resumes, !candidates.isEmpty else { return }
+    guard candidates.allSatisfy({ endpoints[$0].traits.continuation == nil }) else { return }
+    let ways = Wording.choice(Continuation.allCases.map(\.rawValue))
+    mistakes.warning(
+      mark,
+      "no endpoint of route \(Wording.quoted(entry.name.value)) says how it carries a cut answer on; write resume: \(ways) "
+        + "at a provider or an endpoint")
   }
 
   private mutating func lintPrices(_ planned: PlannedPlan) {

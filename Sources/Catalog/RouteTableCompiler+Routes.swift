@@ -40,7 +40,8 @@ extension RouteTableCompiler {
       routes.append(
         Route(
           index: routes.count, name: entry.name.value, isImplied: false, plan: plan, rules: rules,
-          onClientLeave: entry.onClientLeave, timeouts: entry.timeouts))
+          onClientLeave: entry.onClientLeave, timeouts: entry.timeouts, resumes: entry.resumes, hedge: entry.hedge))
+      lintResume(entry, routes[routes.count - 1])
     }
   }
 
@@ -99,8 +100,7 @@ extension RouteTableCompiler {
         Route(
           index: routes.count, name: plan.name, isImplied: true,
           plan: RoutePlan(
-            models: places, tiers: tiers, candidates: tiers.flatMap { $0 }, policy: .default, limits: RouteLimits()),
-          rules: [], onClientLeave: .cancel, timeouts: TimeoutChanges()))
+            models: places, tiers: tiers, candidates: tiers.flatMap { $0 }, policy: .default, limits: RouteLimits())))
     }
   }
 

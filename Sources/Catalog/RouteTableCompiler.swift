@@ -76,7 +76,7 @@ struct RouteTableCompiler {
     if !mistakes.hasErrors { lint() }
     guard !mistakes.hasErrors else { return nil }
     let keys = file.keys.enumerated().map { index, key in
-      ClientKey(index: index, name: key.name.value, digest: key.digest)
+      ClientKey(index: index, name: key.name.value, digest: key.digest, concurrency: key.concurrency)
     }
     return RouteTable(
       revision: revision, providers: providers, models: models, endpoints: endpoints, routes: routes, keys: keys,

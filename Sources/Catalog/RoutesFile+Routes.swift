@@ -13,6 +13,9 @@ extension RoutesFile {
     var holdsConversations = true
     var onClientLeave = Route.ClientLeave.cancel
     var timeouts = TimeoutChanges()
+    var resumes = false
+    var resumeMark: SourceMark?
+    var hedge: HedgeSettings?
   }
 
   /// One item of `routes.NAME.rules`

@@ -83,6 +83,7 @@ public struct RoutesFile: Sendable {
   struct KeyEntry: Sendable {
     let name: Located<String>
     let digest: [UInt8]
+    var concurrency: Int?
   }
 
   /// Reads `text`; the file is `nil` only when the text is no YAML at all.

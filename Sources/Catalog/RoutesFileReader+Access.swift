@@ -2,7 +2,8 @@ extension RoutesFileReader {
   // MARK: - Keys
 
   mutating func readKey(_ entry: YAMLEntry) {
-    let fields = fields(entry.value, of: "a client key", known: ["sha256"])
+    let fields = fields(entry.value, of: "a client key", known: ["sha256", "concurrency"])
+    let concurrency = count(fields["concurrency"], most: 1_000_000)
     guard let field = fields["sha256"] else {
       if case .map = entry.value.content {
         let message =
@@ -22,7 +23,7 @@ extension RoutesFileReader {
         field.value.mark, "this is the same key as \(Wording.quoted(twin.name.value)); make one per client")
       return
     }
-    file.keys.append(.init(name: Located(value: entry.key, mark: entry.mark), digest: digest))
+    file.keys.append(.init(name: Located(value: entry.key, mark: entry.mark), digest: digest, concurrency: concurrency))
   }
 
   private static func digest(_ text: String) -> [UInt8]? {
@@ -50,7 +51,7 @@ extension RoutesFileReader {
   mutating func readListeners(_ entry: YAMLEntry?) {
     guard let entry else { return }
     if case .empty = entry.value.content { return }
-    let fields = fields(entry.value, of: "listeners", known: ["public", "admin", "max_body"])
+    let fields = fields(entry.value, of: "listeners", known: ["public", "admin", "max_body", "limits"])
     file.listeners.public = listener(fields["public"], hasTLS: true)
     file.listeners.admin = listener(fields["admin"])
     if let field = fields["max_body"], let text = text(field.value, "max_body") {
@@ -62,7 +63,26 @@ extension RoutesFileReader {
         mistakes.error(field.value.mark, message)
       }
     }
+    readListenerLimits(fields["limits"])
   }
+
+  private mutating func readListenerLimits(_ entry: YAMLEntry?) {
+    guard let entry else { return }
+    let fields = fields(entry.value, of: "the listeners' limits", known: ["connections", "streams", "bodies"])
+    if let connections = count(fields["connections"], most: 1_000_000) {
+      file.listeners.limits.connections = connections
+    }
+    if let streams = count(fields["streams"], most: 1_000_000) { file.listeners.limits.streams = streams }
+    guard let field = fields["bodies"], let text = text(field.value, "bodies") else { return }
+    if let size = Quantity.bytes(text, most: Self.mostBodies), size >= file.listeners.maxBody {
+      file.listeners.limits.bodies = size
+    } else {
+      let message = "\(Wording.quoted(text)) is not a size from that of max_body to 1024GiB; write 1GiB or 512MiB"
+      mistakes.error(field.value.mark, message)
+    }
+  }
+
+  private static let mostBodies: Int64 = 1 << 40
 
   private mutating func listener(_ entry: YAMLEntry?, hasTLS: Bool = false) -> Listeners.Listener {
     var listener = Listeners.Listener()

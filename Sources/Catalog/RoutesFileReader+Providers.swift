@@ -1,9 +1,11 @@
 extension RoutesFileReader {
   private static let providerKeys = [
     "base_url", "dialect", "api_key", "headers", "http", "timeouts", "tls", "optional", "discover", "price",
-    "simulated", "region", "data", "quantization", "cache_life",
+    "simulated", "region", "data", "quantization", "cache_life", "resume",
   ]
-  private static let simulatedKeys = ["simulated", "timeouts", "region", "data", "quantization", "cache_life"]
+  private static let simulatedKeys = [
+    "simulated", "timeouts", "region", "data", "quantization", "cache_life", "resume",
+  ]
   private static let laterDialects = ["anthropic", "gemini", "vertex", "azure", "bedrock"]
 
   mutating func readProvider(_ entry: YAMLEntry) {

@@ -58,6 +58,7 @@ extension RoutesFileReader {
 
   private static let routeKeys = [
     "models", "policy", "limits", "rules", "explore", "hold_conversations", "on_client_leave", "drain", "timeouts",
+    "resume", "hedge",
   ]
   /// The most of a route's requests that may be spent on exploring.
   private static let mostExploration = 0.2
@@ -81,6 +82,9 @@ extension RoutesFileReader {
     route.holdsConversations = flag(fields["hold_conversations"]) ?? true
     route.onClientLeave = clientLeave(fields["on_client_leave"], drain: fields["drain"])
     route.timeouts = timeouts(fields["timeouts"])
+    route.resumes = flag(fields["resume"]) ?? false
+    route.resumeMark = fields["resume"]?.mark
+    route.hedge = hedge(fields["hedge"])
     file.routes.append(route)
   }
 

@@ -4,12 +4,14 @@ extension RoutesFileReader {
   /// The keys of an endpoint that `traits` reads; of a provider only some are known.
   static let traitKeys = [
     "tag", "tier", "parameters", "inputs", "quantization", "region", "data", "cache_life", "quality", "concurrency",
-    "node_life",
+    "node_life", "resume",
   ]
   static let quantizations = Quantization.allCases.map { ($0.rawValue, $0) }
   private static let tiers = [ServiceTier.default, .flex, .priority].map { ($0.rawValue, $0) }
   private static let parameters = ParameterSet.names.map { ($0, ParameterSet(name: $0) ?? []) }
   private static let inputs = ["text", "image", "audio", "file", "video"].map { ($0, InputModalities(name: $0) ?? []) }
+  private static let continuations: [(String, Continuation?)] =
+    Continuation.allCases.map { ($0.rawValue, $0) } + [("none", nil)]
   private static let longestTag = 128
 
   mutating func traits(_ fields: [String: YAMLEntry]) -> DeclaredTraits {
@@ -40,6 +42,7 @@ extension RoutesFileReader {
     traits.concurrency = count(fields["concurrency"], most: 1_000_000)
     traits.nodeLife = duration(
       fields["node_life"], least: .seconds(1), most: .seconds(365 * 86_400), bounds: "1s to 365d")
+    traits.continuation = word(fields["resume"], among: Self.continuations)
     return traits
   }
 

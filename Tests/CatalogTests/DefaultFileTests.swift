@@ -20,6 +20,9 @@ struct DefaultFileTests {
     #expect(table.routes.map(\.name) == ["chat", "simulated/story"])
     #expect(table.providers.allSatisfy { $0.isSimulated })
     #expect(table.endpoints.allSatisfy { $0.price != nil })
+    #expect(table.endpoints.allSatisfy { $0.traits.continuation == .prefill })
+    #expect(table.routes.allSatisfy { !$0.resumes && $0.hedge == nil })
+    #expect(table.listeners.limits == Listeners.Limits())
     #expect(table.preset(named: "fast")?.controls.sort == .latency)
   }
 
@@ -39,6 +42,11 @@ struct DefaultFileTests {
       ("routes: { r: { rules: [{ qqqqqqqqqqqq: 1 }] } }", "in a rule"),
       ("routes: { r: { rules: [{ when: { qqqqqqqqqqqq: 1 } }] } }", "in when"),
       ("routes: { r: { policy: qqqqqqqqqqqq } }", "unknown policy"),
+      ("routes: { r: { hedge: { qqqqqqqqqqqq: 1 } } }", "in hedge"),
+      ("models: { m: { endpoints: [{ provider: p, resume: qqqqqqqqqqqq }] } }", "unknown resume"),
+      ("keys: { k: { qqqqqqqqqqqq: 1 } }", "in a client key"),
+      ("listeners: { qqqqqqqqqqqq: 1 }", "in listeners"),
+      ("listeners: { limits: { qqqqqqqqqqqq: 1 } }", "in the listeners' limits"),
       ("presets: { p: { qqqqqqqqqqqq: 1 } }", "in a preset"),
       ("presets: { p: { provider: { qqqqqqqqqqqq: 1 } } }", "in a preset's provider"),
     ]
