@@ -56,6 +56,8 @@ public struct RequestScan: Sendable, Equatable {
   private var boxedControls: BoxedControls?
   /// The top level as it stands in the body: what is cut out for a provider is found here.
   var members: [RequestScanner.Member] = []
+  /// Whether `response_format` asks for something else than text, JSON or a schema: a grammar, for example.
+  var hasOtherFormat = false
   /// Whether there is a member that no provider gets.
   var hasRouterMembers = false
   /// The offset behind the body's opening brace.

@@ -29,6 +29,7 @@ extension RequestScanner {
       case .models, .provider, .route, .sessionID, .serviceTier, .preset, .promptCacheKey:
         if member.routed?.isForRouterOnly == true { scan.hasRouterMembers = true }
         if member.kind != .null { asksOfChoice = true }
+      case .responseFormat where member.parameter.isEmpty: scan.hasOtherFormat = asksForOtherFormat(bytes, member)
       default: break
       }
     }
@@ -83,6 +84,25 @@ extension RequestScanner {
       // The scanner has passed over it: there is no fault.
       return []
     }
+  }
+
+  /// Whether a `response_format` that is neither JSON nor a schema is no text either.
+  private func asksForOtherFormat(_ bytes: JSONBytes, _ member: Member) -> Bool {
+    guard member.kind == .object else { return member.kind != .null }
+    var cursor = JSONCursor(bytes, position: member.value.lowerBound, depthLimit: Self.depthLimit)
+    do throws(JSONFault) {
+      guard try cursor.openObject() else { return false }
+      repeat {
+        let key = try cursor.key()
+        let (kind, value) = try cursor.value()
+        guard cursor.matches(key, "type") else { continue }
+        return kind != .string
+          || !JSONUnescaped(bytes, value.lowerBound + 1..<value.upperBound - 1).equals("text")
+      } while try cursor.hasNextMember()
+    } catch {
+      // The scanner has passed over it: there is no fault.
+    }
+    return true
   }
 
   /// What the members that are there ask of the choice.

@@ -4,6 +4,10 @@ extension ChunkScan {
     choiceCount = nil
     contentChoices = 0
     finishReason = nil
+    text = nil
+    hasToolCalls = false
+    hasReasoning = false
+    hasOtherContent = false
     seen = ChoiceSet()
     finished = ChoiceSet()
     guard try cursor.peek() == UInt8(ascii: "[") else {
@@ -40,7 +44,11 @@ extension ChunkScan {
         } else if cursor.matches(key, "finish_reason") {
           reason = try readReason(&cursor)
         } else if cursor.matches(key, "text") {
-          if cursor.isFilled(try cursor.value()) { hasContent = true }
+          let value = try cursor.value()
+          if cursor.isFilled(value) {
+            hasContent = true
+            note(text: value)
+          }
         } else {
           _ = try cursor.value()
         }
@@ -69,10 +77,39 @@ extension ChunkScan {
       let value = try cursor.value()
       guard cursor.isFilled(value), !cursor.matches(key, "role") else { continue }
       hasContent = true
+      note(cursor, key, value)
       // Plain text has no structure, so it cannot hold a signature's member.
       if value.kind != .string, !hasSignature { hasSignature = Self.holdsSignature(cursor.bytes, value.range) }
     } while try cursor.hasNextMember()
     return hasContent
+  }
+
+  /// Notes of which kind one filled member of a `delta` or `message` is.
+  @inline(__always)
+  private mutating func note(
+    _ cursor: JSONCursor, _ key: JSONCursor.Key, _ value: (kind: JSONKind, range: Range<Int>)
+  ) {
+    if cursor.matches(key, "content") { return note(text: value) }
+    if cursor.matches(key, "tool_calls") || cursor.matches(key, "function_call") {
+      hasToolCalls = true
+    } else if Self.reasoningKeys.contains(where: { cursor.matches(key, $0) }) {
+      hasReasoning = true
+    } else {
+      hasOtherContent = true
+    }
+  }
+
+  private static let reasoningKeys: [StaticString] = [
+    "reasoning_content", "reasoning", "reasoning_details", "thinking", "thinking_blocks",
+  ]
+
+  @inline(__always)
+  private mutating func note(text value: (kind: JSONKind, range: Range<Int>)) {
+    guard value.kind == .string, text == nil else {
+      hasOtherContent = true
+      return
+    }
+    text = value.range.lowerBound + 1..<value.range.upperBound - 1
   }
 
   /// Whether a piece of an answer holds reasoning that only its maker accepts back: a member `signature` or

@@ -33,6 +33,21 @@ public struct ChunkScan: Sendable {
 
   /// Whether the chunk holds reasoning that only its maker accepts back.
   public internal(set) var hasSignature = false
+  /// Whether any choice got text: a `content` or `text` that is a string and not empty.
+  public var hasText: Bool { text != nil }
+  /// Whether any choice got a piece of a tool call (`tool_calls`, or the old `function_call`).
+  public internal(set) var hasToolCalls = false
+  /// Whether any choice got reasoning (`reasoning`, `reasoning_content`, `reasoning_details`, `thinking`,
+  /// `thinking_blocks`).
+  public internal(set) var hasReasoning = false
+  /// Whether any choice got content of yet another kind: audio, a refusal, parts; or more than one text came.
+  var hasOtherContent = false
+  /// Where the text stands, without its quotes; of several the first.
+  var text: Range<Int>?
+  /// Whether what the chunk says is one text of the first choice and nothing else.
+  public var isPlainText: Bool {
+    text != nil && !hasToolCalls && !hasReasoning && !hasOtherContent && seen.count == 1 && seen.contains(0)
+  }
 
   /// The counts of `usage`, if they are all valid and one of them is of input or output tokens.
   public internal(set) var usage: TokenUsage?
