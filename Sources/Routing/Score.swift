@@ -44,9 +44,10 @@ struct Setbacks: OptionSet {
   static let stalePrice = Setbacks(rawValue: 1)
   /// Slower than the request's `preferred_min_throughput` or `preferred_max_latency`.
   static let notPreferred = Setbacks(rawValue: 2)
-  /// Its rate limit is used up.
+  /// The rate limits of all of its keys are used up, or they are retired.
   static let limited = Setbacks(rawValue: 4)
-  /// It failed within the last 30 s, or has just returned and this request is not of its share.
+  /// It or its provider is in an outage, or has just returned and this request is not of its share; or it fails far more
+  /// often than its peers.
   static let unstable = Setbacks(rawValue: 8)
   /// It lags behind its peers in quality.
   static let lagging = Setbacks(rawValue: 16)
@@ -55,8 +56,8 @@ struct Setbacks: OptionSet {
     var reasons: [String] = []
     if contains(.stalePrice) { reasons.append("its price is stale") }
     if contains(.notPreferred) { reasons.append("slower than the request prefers") }
-    if contains(.limited) { reasons.append("its rate limit is used up") }
-    if contains(.unstable) { reasons.append("failed within the last 30 s, or is returning from that") }
+    if contains(.limited) { reasons.append("none of its keys is free") }
+    if contains(.unstable) { reasons.append("is out, is returning from that, or fails far more often than its peers") }
     if contains(.lagging) { reasons.append("lags behind its peers") }
     return reasons
   }

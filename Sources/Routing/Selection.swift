@@ -184,7 +184,7 @@ extension Selection {
       isWarm: Bool, _ draw: Double
     ) -> Setbacks {
       var setbacks: Setbacks = []
-      if !health.isStable || !isWarm && draw >= health.share { setbacks.insert(.unstable) }
+      if !health.isStable || estimate.isOutlier || !isWarm && draw >= health.share { setbacks.insert(.unstable) }
       if health.isLimited { setbacks.insert(.limited) }
       if estimate.isLagging { setbacks.insert(.lagging) }
       if question.unixSeconds > facts.priceStaleAt { setbacks.insert(.stalePrice) }

@@ -49,6 +49,8 @@ extension Explanation {
     }
     out.number("share", candidate.share)
     out.texts("setbacks", candidate.setbacks)
+    out.text("breaker", candidate.breaker)
+    out.text("keys", candidate.keys)
     out.number("expected_cost_usd", candidate.expectedCost.map { $0 / 1e12 })
     out.number("cached_tokens", candidate.cachedTokens)
     if let price = candidate.price {
@@ -73,6 +75,7 @@ extension Explanation {
       write("last_5_minutes", report.lastFiveMinutes, &out)
       write("last_30_minutes", report.lastThirtyMinutes, &out)
       out.text("lag", report.lag)
+      out.text("outlier", report.outlier)
     }
   }
 

@@ -58,6 +58,9 @@ extension Explanation {
       if let rate = candidate.report?.lastThirtyMinutes.successRate { parts.append("up \(Self.short(rate * 100)) %") }
     }
     if let lag = candidate.report?.lag { parts.append(lag) }
+    if let outlier = candidate.report?.outlier { parts.append(outlier) }
+    if candidate.breaker != EndpointHealth.closedWord { parts.append("breaker " + candidate.breaker) }
+    if let keys = candidate.keys { parts.append(keys) }
     parts += candidate.setbacks
     return parts.joined(separator: "; ")
   }

@@ -33,6 +33,10 @@ public struct Explanation: Sendable {
     public var price: Price?
     public var estimate: EndpointEstimate?
     public var report: EndpointReport?
+    /// The state of its breaker in words, and of its provider's when that is not closed.
+    public var breaker: String
+    /// How many of its provider's keys are free, in words; `nil` when all are.
+    public var keys: String?
     public var isHolder = false
   }
 
@@ -53,7 +57,6 @@ public struct Explanation: Sendable {
   init(_ work: Selection.Work, _ decision: Decision) {
     let selection = work.selection
     let table = selection.candidates.table
-    let reports = selection.knowledge.reports
     route = work.route.name
     rule = work.question.rule.flatMap { work.route.rules.indices.contains($0) ? work.route.rules[$0].name : nil }
     policy = work.question.controls?.order.isEmpty == false ? "order (of the request)" : work.policy.name
@@ -65,7 +68,7 @@ public struct Explanation: Sendable {
     let shares = Self.shares(work)
     candidates = work.order.enumerated().map { position, ranked in
       let scored = work.scored[ranked.index]
-      var candidate = Candidate(place: scored.place, verdict: position == 0 ? .picked : .fallback(position))
+      var candidate = Candidate(scored.place, position == 0 ? .picked : .fallback(position), selection)
       candidate.terms = zip(names, scored.score.listed(names.count)).map { Term(name: $0, value: $1) }
       candidate.score = scored.score.total
       candidate.share = shares?[ranked.index]
@@ -75,14 +78,12 @@ public struct Explanation: Sendable {
       candidate.price = table.endpoints[scored.place].price(
         promptTokens: work.question.promptTokens, minuteOfDay: work.question.minuteOfDay)
       candidate.estimate = selection.knowledge.estimate(scored.place)
-      candidate.report = reports.indices.contains(scored.place) ? reports[scored.place] : nil
       candidate.isHolder = scored.isHolder
       return candidate
     }
     for (place, reason) in work.rejected ?? [] {
-      var candidate = Candidate(place: place, verdict: .rejected(reason))
+      var candidate = Candidate(place, .rejected(reason), selection)
       candidate.price = table.endpoints[place].price
-      candidate.report = reports.indices.contains(place) ? reports[place] : nil
       candidates.append(candidate)
     }
   }
@@ -111,6 +112,17 @@ public struct Explanation: Sendable {
     for ranked in work.order { shares[ranked.index] = 0 }
     for ranked in group { shares[ranked.index] = weight(ranked.index) / sum }
     return shares
+  }
+}
+
+extension Explanation.Candidate {
+  init(_ place: Int, _ verdict: Explanation.Verdict, _ selection: Selection) {
+    self.place = place
+    self.verdict = verdict
+    let reports = selection.knowledge.reports
+    report = reports.indices.contains(place) ? reports[place] : nil
+    breaker = selection.health.breakerWords(place, now: selection.now)
+    keys = selection.health.keyWords(place, now: selection.now)
   }
 }
 

@@ -50,7 +50,14 @@ extension EndpointHistory {
     return (life.over + Self.undeclaredLifePrior * Self.undeclaredLife) / (life.under + Self.undeclaredLifePrior)
   }
 
-  /// What was seen, `lag` left out.
+  /// For deadlines and hedges; `nil` while samples are few.
+  func firstTokenTimes(failureRate: Double) -> FirstTokenTimes? {
+    FirstTokenTimes(
+      ascending: firstToken.short.count >= FirstTokenTimes.fewestSamples ? firstToken.short : firstToken.long,
+      prompt: prompt.under > 0 ? prompt.over / prompt.under : nil, failureRate: failureRate)
+  }
+
+  /// What was seen, without what comparing it with others says.
   func report(slot: Int) -> EndpointReport {
     var report = EndpointReport()
     report.lastFiveMinutes = window(

@@ -9,6 +9,8 @@ struct EndpointHistory: Sendable {
   /// Half-lives in slots: of the cache's yield half an hour, of the nodes' life six hours.
   static let cacheHalfLife = 180.0
   static let lifeHalfLife = 2_160.0
+  /// And of the usual prompt ten minutes.
+  static let promptHalfLife = 60.0
 
   /// `Endpoint.key`.
   let key: UInt64
@@ -26,6 +28,8 @@ struct EndpointHistory: Sendable {
   var cache = DecayedRatio()
   /// Seconds that attempts were running, over how many of them broke off.
   var life = DecayedRatio()
+  /// Prompt tokens of what `firstToken` is of, over how many.
+  var prompt = DecayedRatio()
 
   /// Whether it was looked for in the table.
   var isPlaced = false
@@ -54,7 +58,10 @@ struct EndpointHistory: Sendable {
     case .unjudged: break
     }
     attempts.add(tally, slot: slot)
-    if let first = seen.firstToken { firstToken.add(Self.seconds(first), slot: slot) }
+    if let first = seen.firstToken {
+      firstToken.add(Self.seconds(first), slot: slot)
+      addPrompt(seen, slot)
+    }
     addSpeed(seen, slot)
     if seen.result == .completed, seen.expectedCached > 0, let cached = seen.usage.cachedInput {
       let reported = min(max(cached, 0), seen.expectedCached)
@@ -84,6 +91,14 @@ struct EndpointHistory: Sendable {
   }
 
   var heardSlot: Int { Int(heardAt / Int64(Slot.nanoseconds)) }
+
+  /// By the provider's count, or else by the bytes of the text.
+  private mutating func addPrompt(_ seen: AttemptObservation, _ slot: Int) {
+    var tokens = Double(seen.promptBytes) * RouteEstimate().tokensPerByte
+    if let input = seen.usage.input, input > 0 { tokens = Double(input) }
+    guard tokens >= 1 else { return }
+    prompt.add(over: min(tokens, 1e8), under: 1, at: slot, halfLife: Self.promptHalfLife)
+  }
 
   private mutating func addSpeed(_ seen: AttemptObservation, _ slot: Int) {
     guard seen.result == .completed || seen.result == .unjudged else { return }

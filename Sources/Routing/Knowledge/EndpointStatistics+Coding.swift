@@ -3,7 +3,8 @@
 /// restarted machine's monotonic clock begins anew.
 extension EndpointStatistics {
   private static let signature: UInt32 = 0x5453_4d50
-  private static let version: UInt8 = 1
+  /// 2 since the usual prompt is in it; 1 is still read.
+  private static let version: UInt8 = 2
   /// How many of the newest samples of each kind are kept.
   static let samplesKept = 128
   /// Ages above this (about ten years of slots) are taken as this.
@@ -47,16 +48,16 @@ extension EndpointStatistics {
 
   private init(reading bytes: [UInt8], now: UInt64, unixSeconds: Int64) throws(StatisticsReader.Malformed) {
     var reader = try StatisticsReader(bytes)
-    guard try reader.fixed(UInt32.self) == Self.signature, try reader.fixed(UInt8.self) == Self.version else {
-      throw StatisticsReader.Malformed()
-    }
+    guard try reader.fixed(UInt32.self) == Self.signature else { throw StatisticsReader.Malformed() }
+    let version = try reader.fixed(UInt8.self)
+    guard (1...Self.version).contains(version) else { throw StatisticsReader.Malformed() }
     let (since, isOver) = unixSeconds.subtractingReportingOverflow(try reader.fixed(Int64.self))
     let away = isOver ? Self.oldest : Int(min(max(since, 0) / 10, Int64(Self.oldest)))
     let begin = Slot.at(now) - away
     var histories: [EndpointHistory] = []
     var keys: Set<UInt64> = []
     for _ in 0..<(try reader.count(upTo: 1_000_000)) {
-      let history = try reader.history(begin, oldest: Self.oldest)
+      let history = try reader.history(begin, oldest: Self.oldest, version: version)
       guard keys.insert(history.key).inserted else { throw StatisticsReader.Malformed() }
       histories.append(history)
     }
@@ -103,7 +104,7 @@ extension StatisticsWriter {
         put(Int(number))
       }
     }
-    for ratio in [history.cache, history.life] {
+    for ratio in [history.cache, history.life, history.prompt] {
       put(ratio.over)
       put(ratio.under)
       put(ratio.count)
@@ -123,7 +124,7 @@ extension StatisticsWriter {
 
 extension StatisticsReader {
   /// - Parameter begin: the slot of the writing, by this process's clock.
-  fileprivate mutating func history(_ begin: Int, oldest: Int) throws(Malformed) -> EndpointHistory {
+  fileprivate mutating func history(_ begin: Int, oldest: Int, version: UInt8) throws(Malformed) -> EndpointHistory {
     func slot(_ reader: inout StatisticsReader) throws(Malformed) -> Int {
       begin - min(Int(clamping: try reader.number()), oldest)
     }
@@ -155,6 +156,7 @@ extension StatisticsReader {
     }
     history.cache = try ratio(slot)
     history.life = try ratio(slot)
+    if version >= 2 { history.prompt = try ratio(slot) }
     return history
   }
 

@@ -28,6 +28,8 @@ public struct EndpointEstimate: Sendable, Equatable {
   public var cacheYield = 0.9
   /// It is behind its peers in quality or throughput by median and MAD; `lag` of the report says how.
   public var isLagging = false
+  /// It fails far more often than its peers at the moment; `outlier` of the report says how.
+  public var isOutlier = false
   /// Monotonic nanoseconds of the newest observation; 0 when there is none.
   public var lastHeard: UInt64 = 0
   /// Seconds that a node of its class lives on average; `nil` when nothing is known.
@@ -64,11 +66,14 @@ public struct EndpointReport: Sendable, Equatable {
   public var emptyAnswers: (rate: Double, of: Int)? = nil
   /// Why it counts as lagging, in words; `nil` when it does not.
   public var lag: String?
+  /// Why it counts as an outlier, in words; `nil` when it does not.
+  public var outlier: String?
 
   public init() {}
 
   public static func == (a: EndpointReport, b: EndpointReport) -> Bool {
     a.lastFiveMinutes == b.lastFiveMinutes && a.lastThirtyMinutes == b.lastThirtyMinutes && a.lag == b.lag
+      && a.outlier == b.outlier
       && a.toolErrors?.of == b.toolErrors?.of && a.toolErrors?.rate == b.toolErrors?.rate
       && a.jsonErrors?.of == b.jsonErrors?.of && a.jsonErrors?.rate == b.jsonErrors?.rate
       && a.emptyAnswers?.of == b.emptyAnswers?.of && a.emptyAnswers?.rate == b.emptyAnswers?.rate
@@ -100,11 +105,20 @@ public final class Knowledge: Sendable {
   public let reports: [EndpointReport]
   /// Parallel to `RouteTable.routes`.
   public let routes: [RouteEstimate]
+  /// Parallel to `RouteTable.endpoints`; `nil` while samples are few.
+  let firstTokens: [FirstTokenTimes?]
 
-  public init(endpoints: [EndpointEstimate], reports: [EndpointReport], routes: [RouteEstimate]) {
+  public convenience init(endpoints: [EndpointEstimate], reports: [EndpointReport], routes: [RouteEstimate]) {
+    self.init(endpoints: endpoints, reports: reports, routes: routes, firstTokens: [])
+  }
+
+  init(
+    endpoints: [EndpointEstimate], reports: [EndpointReport], routes: [RouteEstimate], firstTokens: [FirstTokenTimes?]
+  ) {
     self.endpoints = endpoints
     self.reports = reports
     self.routes = routes
+    self.firstTokens = firstTokens
   }
 
   /// What is known of the endpoint at this place; the defaults for one that this was not made for.

@@ -8,6 +8,7 @@ struct Picture: Sendable {
   private var historyPlaces: [Int32]
   private var endpoints: [EndpointEstimate]
   private var reports: [EndpointReport]
+  private var firstTokens: [FirstTokenTimes?]
   private var routes: [RouteEstimate]
   /// For each model whether it must be worked out again; and those in a list.
   private var isMarked: [Bool]
@@ -25,6 +26,7 @@ struct Picture: Sendable {
       return estimate
     }
     reports = Array(repeating: EndpointReport(), count: table.endpoints.count)
+    firstTokens = Array(repeating: nil, count: table.endpoints.count)
     routes = Array(repeating: RouteEstimate(), count: table.routes.count)
     isMarked = Array(repeating: false, count: table.models.count)
   }
@@ -49,7 +51,7 @@ struct Picture: Sendable {
 
   mutating func knowledge() -> Knowledge {
     if let made { return made }
-    let knowledge = Knowledge(endpoints: endpoints, reports: reports, routes: routes)
+    let knowledge = Knowledge(endpoints: endpoints, reports: reports, routes: routes, firstTokens: firstTokens)
     made = knowledge
     return knowledge
   }
@@ -79,6 +81,7 @@ struct Picture: Sendable {
     let speedPeers = PeerSpeed(speeds, fallback: defaults.throughput)
     let (newFirst, newSpeed) = (firstPeers.value(without: nil), speedPeers.value(without: nil))
     var members: [(place: Int, report: EndpointReport, throughputs: Int)] = []
+    var failures: [(place: Int, id: String, judged: Int, bad: Int)] = []
     for place in places {
       let index = Int(historyPlaces[place])
       guard index >= 0 else {
@@ -93,11 +96,19 @@ struct Picture: Sendable {
         firstToken: firstPeers.value(without: first), throughput: speedPeers.value(without: speed),
         declaredLife: table.endpoints[place].traits.declaredLife, slot: slot)
       reports[place] = histories[index].report(slot: slot)
+      firstTokens[place] = histories[index].firstTokenTimes(failureRate: endpoints[place].failureRate)
       members.append((place, reports[place], histories[index].throughput.long.count))
+      let seen = reports[place].lastFiveMinutes
+      failures.append(
+        (place, table.endpoints[place].id, endpoints[place].samples, seen.failures + seen.interruptions))
     }
     for (place, reason) in PeerComparison(members).reasons {
       endpoints[place].isLagging = true
       reports[place].lag = reason
+    }
+    for (place, reason) in PeerFailures(failures).reasons {
+      endpoints[place].isOutlier = true
+      reports[place].outlier = reason
     }
   }
 }

@@ -12,7 +12,7 @@ final class PointsmanChooser: Chooser {
   let name: String
   private let policy: String
   private var candidates: CandidateTable
-  private var health = EndpointHealth(count: 0)
+  private var health: EndpointHealth
   /// For each endpoint of the world its place in the table, and the other way round.
   private var places: [Int?] = []
   private var endpoints: [Int] = []
@@ -26,8 +26,10 @@ final class PointsmanChooser: Chooser {
 
   private struct UnderWay {
     var question: Question
+    /// What is not tried yet, in order.
     var plan: [Int]
-    var tried = 0
+    /// Of the running attempt.
+    var isProbe = false
     var scannedBytes: Int
   }
 
@@ -38,6 +40,7 @@ final class PointsmanChooser: Chooser {
     random = FastRandom(seed: seed)
     let table = try Self.compile("routes: {}\n")
     candidates = CandidateTable(table)
+    health = EndpointHealth(table)
     knowledge = statistics.knowledge(for: table, now: 0)
   }
 
@@ -46,9 +49,7 @@ final class PointsmanChooser: Chooser {
     guard let table = try? Self.compile(routes(world, prices)) else {
       preconditionFailure("the judge wrote a routes.yaml that is none")
     }
-    let old = candidates.table
-    let earlier = table.endpoints.map { old.endpointPlaces[$0.key] }
-    health = EndpointHealth(places: earlier, in: health)
+    health = EndpointHealth(table, after: health)
     candidates = CandidateTable(table)
     endpoints = prices.indices.filter { prices[$0] != nil }
     places = Array(repeating: nil, count: prices.count)
@@ -113,12 +114,22 @@ final class PointsmanChooser: Chooser {
   }
 
   func next(_ request: JudgedRequest, at now: UInt64) -> Int? {
-    guard let going = underWay[request.id], going.tried < going.plan.count else {
+    guard var going = underWay[request.id], !going.plan.isEmpty else {
       underWay[request.id] = nil
       return nil
     }
-    let endpoint = going.plan[going.tried]
-    underWay[request.id]?.tried += 1
+    // When all that are left are out, the first of them is tried all the same.
+    var (chosen, isProbe) = (0, false)
+    for (position, endpoint) in going.plan.enumerated() {
+      guard let place = places[endpoint] else { continue }
+      let admission = health.admit(endpoint: place, now: now)
+      if admission == .refused { continue }
+      (chosen, isProbe) = (position, admission == .probe)
+      break
+    }
+    let endpoint = going.plan.remove(at: chosen)
+    going.isProbe = isProbe
+    underWay[request.id] = going
     if let place = places[endpoint] { health.attemptStarted(endpoint: place) }
     return endpoint
   }
@@ -128,11 +139,14 @@ final class PointsmanChooser: Chooser {
     if report.result == .completed || report.result == .interrupted { underWay[request.id] = nil }
     health.attemptEnded(endpoint: place)
     switch report.result {
-    case .completed: health.record(endpoint: place, succeeded: true, now: now)
-    case .failed, .interrupted: health.record(endpoint: place, succeeded: false, now: now)
-    case .rateLimited: break
+    case .completed, .failed, .interrupted:
+      health.record(
+        endpoint: place, succeeded: report.result == .completed, wasProbe: going.isProbe, began: report.started,
+        now: now)
+    case .rateLimited:
+      if going.isProbe { health.releaseProbe(endpoint: place) }
     }
-    if let wait = report.retryAfter { health.limit(endpoint: place, for: wait, now: now) }
+    if let wait = report.retryAfter { health.limit(endpoint: place, key: 0, for: wait, now: now) }
     let endpoint = candidates.table.endpoints[place]
     let held = going.question.held.first { $0.endpoint == endpoint.key }
     let expected = held.map { min($0.tokens, going.question.promptTokens) } ?? 0
