@@ -87,12 +87,22 @@ extension Connection {
     } catch {
       return refuse(error)
     }
-    // An answer before the request is whole leaves unread body behind: it closes.
-    closesAfterResponse = head.hasBody || mustClose
-    guard let limit = server.handler.receivedHead(self), !isClosed, !isAnswered else { return }
+    // An answer before the request is whole leaves unread body behind: it closes, unless all of it is here already.
+    let bodyAtHand = head.isChunked ? nil : head.contentLength.flatMap { $0 <= input.count ? $0 : nil }
+    closesAfterResponse = head.hasBody && bodyAtHand == nil || mustClose
+    guard let limit = server.handler.receivedHead(self), !isClosed, !isAnswered else {
+      if let bodyAtHand, bodyAtHand > 0, isAnswered, !closesAfterResponse {
+        input.consume(bodyAtHand)
+        if input.isEmpty { releaseInput() }
+      }
+      return
+    }
     guard head.hasBody else { return requestIsWhole() }
     bodyLimit = limit
-    if let length = head.contentLength, length > limit { return refuse(Self.bodyTooLarge) }
+    if let length = head.contentLength {
+      if length > limit { return refuse(Self.bodyTooLarge) }
+      if !server.limits.bodies.hasRoom(for: length) { return refuse(Self.tooManyBodies) }
+    }
     chunked = head.isChunked ? ChunkedBody() : nil
     bodyRemaining = head.contentLength ?? 0
     // Room for a usual body at once; a larger one grows as its bytes come, whatever length was claimed.
@@ -107,10 +117,12 @@ extension Connection {
 
   private static let reservedBodyLimit = 1 << 20
 
-  private var mustClose: Bool { !head.keepsAlive || server.isDraining }
+  private var mustClose: Bool { !head.keepsAlive || server.isDraining || isSurplus }
 
   private static let bodyTooLarge = FramingRefusal(
     413, "the body is larger than this server's limit; send a shorter one")
+  private static let tooManyBodies = FramingRefusal(
+    503, "too many request bodies are held at once (listeners.limits.bodies); try again in a moment")
 
   /// Nothing of an earlier request may be seen by the next one.
   private func startRequest() {
@@ -148,11 +160,8 @@ extension Connection {
       input.consume(count)
       bodyRemaining -= count
     }
-    let came = countBody()
     if body.count > bodyLimit { return refuse(Self.bodyTooLarge) }
-    if server.bodyBytes > server.limits.bodiesInAll {
-      return refuse(FramingRefusal(503, "too many request bodies are held at once; try again in a moment"))
-    }
+    guard let came = countBody() else { return refuse(Self.tooManyBodies) }
     let isWhole = chunked.map(\.isDone) ?? (bodyRemaining == 0)
     if isWhole, !responseStarted { closesAfterResponse = mustClose }
     extendBodyTime(by: came)

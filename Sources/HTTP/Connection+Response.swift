@@ -91,6 +91,7 @@ extension Connection {
     isChunkedResponse = false
     setPhase(.max)
     server.markDirty(self)
+    returnTicket()
     if closesAfterResponse || server.isDraining {
       closesAfterResponse = true
       chunked = nil

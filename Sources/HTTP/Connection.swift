@@ -23,9 +23,11 @@ public final class Connection: PollTarget, TimerTarget {
   static let roundLimit = 256 << 10
   static let pipelineLimit = 64 << 10
   static let lingerTime: UInt64 = 2_000_000_000
-  static let lingerLimit = 64 << 20
 
   unowned let server: Server
+  /// Accepted beyond the bound on connections: one request is read, and answered with a refusal or with how the router
+  /// is; then it ends.
+  public let isSurplus: Bool
   private(set) var transport: Transport
   private var registration: Registration?
   private var timer = -1
@@ -48,6 +50,8 @@ public final class Connection: PollTarget, TimerTarget {
   /// How much of `body` is part of the server's sum.
   private var countedBody = 0
   private var lingered = 0
+  /// How much of a refused request's body is read and thrown away, so that its client comes to read the answer.
+  public var lingerLimit = 64 << 20
   /// Whether the server has it in the list of those with pipelined requests to parse.
   var isQueued = false
 
@@ -76,12 +80,15 @@ public final class Connection: PollTarget, TimerTarget {
   public var exchange: (any Exchange)?
   /// Changes when `body` is given back: what is in it from then on belongs to another request.
   public private(set) var bodyGeneration: UInt64 = 0
+  /// What the handler counts the request at hand by; 0: nothing. It gets it back when the request is over.
+  public var ticket = 0
 
   public var loop: EventLoop { server.loop }
 
-  init(server: Server, transport: Transport) {
+  init(server: Server, transport: Transport, isSurplus: Bool) {
     self.server = server
     self.transport = transport
+    self.isSurplus = isSurplus
   }
 
   func start() -> Bool {
@@ -92,7 +99,7 @@ public final class Connection: PollTarget, TimerTarget {
       return false
     }
     timer = loop.addTimer(self)
-    setPhase(loop.now + server.limits.headTime)
+    setPhase(loop.now + (isSurplus ? server.limits.surplusHeadTime : server.limits.headTime))
     return true
   }
 
@@ -287,7 +294,7 @@ public final class Connection: PollTarget, TimerTarget {
     input.removeAll()
     input.release()
     lingered += total
-    if lingered > Self.lingerLimit { close() }
+    if lingered > lingerLimit { close() }
   }
 
   /// Closes at once; unwritten output is lost.
@@ -303,6 +310,14 @@ public final class Connection: PollTarget, TimerTarget {
     transport.close()
     uncountBody()
     server.forget(self)
+    returnTicket()
+  }
+
+  func returnTicket() {
+    guard ticket != 0 else { return }
+    let ended = ticket
+    ticket = 0
+    server.handler.takeBack(ticket: ended)
   }
 
   // MARK: - The input's memory
@@ -320,16 +335,20 @@ public final class Connection: PollTarget, TimerTarget {
 
   /// Adds what `body` grew by to the sum of all bodies.
   ///
-  /// - Returns: how much that is.
-  func countBody() -> Int {
+  /// - Returns: how much that is; `nil` when there is no room for it.
+  func countBody() -> Int? {
     let growth = body.count - countedBody
-    server.bodyBytes += growth
+    if growth > 0 {
+      guard server.limits.bodies.reserve(growth) else { return nil }
+    } else if growth < 0 {
+      server.limits.bodies.release(-growth)
+    }
     countedBody = body.count
     return max(growth, 0)
   }
 
   private func uncountBody() {
-    server.bodyBytes -= countedBody
+    if countedBody > 0 { server.limits.bodies.release(countedBody) }
     countedBody = 0
   }
 

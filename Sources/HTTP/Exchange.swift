@@ -10,6 +10,13 @@ public protocol RequestHandler: AnyObject {
   func receivedRequest(_ connection: Connection)
   /// The response to a request whose framing was refused; the connection closes behind it.
   func refused(_ connection: Connection, _ refusal: FramingRefusal)
+  /// The request that was given this ticket is over: its response has been put together whole, or its connection is
+  /// closed. Called once for each ticket.
+  func takeBack(ticket: Int)
+}
+
+extension RequestHandler {
+  public func takeBack(ticket: Int) {}
 }
 
 /// Who is answering a request right now. Belongs to one loop.
@@ -20,7 +27,7 @@ public protocol Exchange: AnyObject {
   func outputDrained()
 }
 
-/// Bounds of the server side, all per loop.
+/// Bounds of the server side. What servers count together they are given together.
 public struct ServerLimits: Sendable {
   /// Nanoseconds for a whole head, from its first byte (or from accepting).
   public var headTime: UInt64 = 10_000_000_000
@@ -34,9 +41,13 @@ public struct ServerLimits: Sendable {
   public var keepAlive: UInt64 = 75_000_000_000
   /// Nanoseconds that a client may take nothing of its response.
   public var writeIdle: UInt64 = 60_000_000_000
+  /// Nanoseconds for the head of a surplus connection.
+  public var surplusHeadTime: UInt64 = 2_000_000_000
+  /// Connections of a server beyond the bound that are still read, so that they can be told, and health be asked for.
+  public var surplusConnections = 256
   /// Bytes of all bodies that are being held.
-  public var bodiesInAll = 512 << 20
-  public var connections = 10_000
+  public var bodies = BoundedCount(bound: 1 << 30)
+  public var connections = BoundedCount(bound: 20_000)
   /// Unwritten response bytes above which the upstream is paused, and below which it goes on.
   public var outputHigh = 256 << 10
   public var outputLow = 64 << 10

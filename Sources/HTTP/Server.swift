@@ -18,11 +18,15 @@ public final class Server: PollTarget, TimerTarget {
   private var dirty: ContiguousArray<Connection> = []
   private var resumable: ContiguousArray<Connection> = []
   private var open: [ObjectIdentifier: Connection] = [:]
-  var bodyBytes = 0
   /// What connections accepted from now on speak: TLS, or plain HTTP when there is none.
   public var tls: TLSContext?
   /// Answers whether records up to a mark are durable; terminal bytes wait for it.
   private let isDurable: () -> Bool
+  /// What a connection is sent that is not even read, before it is closed; TLS clients cannot be told.
+  private let farewell: [UInt8]
+  /// Connections at hand that were accepted beyond the bound, and those so far that were not even read.
+  private var surplusCount = 0
+  public private(set) var turnedAway: UInt64 = 0
   /// Set when the process drains: responses then carry `Connection: close`.
   public private(set) var isDraining = false
 
@@ -42,16 +46,18 @@ public final class Server: PollTarget, TimerTarget {
   ///
   /// - Parameters:
   ///   - tls: what clients speak; plain HTTP without one.
+  ///   - farewell: a whole response for those who come when there is no room even to read what they want.
   ///   - isDurable: false holds back every response end until it answers true.
   /// - Throws: `SystemError`, for example when the port is taken.
   public init(
     loop: EventLoop, host: String, port: UInt16, limits: ServerLimits = ServerLimits(), handler: any RequestHandler,
-    tls: TLSContext? = nil, isDurable: @escaping () -> Bool = { true }
+    tls: TLSContext? = nil, farewell: [UInt8] = [], isDurable: @escaping () -> Bool = { true }
   ) throws(SystemError) {
     self.loop = loop
     self.limits = limits
     self.handler = handler
     self.tls = tls
+    self.farewell = farewell
     self.isDurable = isDurable
     listener = pm_listen(host, port, Int32(Self.backlog))
     if listener < 0 { throw SystemError(call: "listen on \(host):\(port)", code: -listener) }
@@ -70,7 +76,6 @@ public final class Server: PollTarget, TimerTarget {
 
   private func accept(atMost count: Int) {
     for _ in 0..<count {
-      if open.count >= limits.connections { return rest() }
       let descriptor = pm_accept(listener)
       if descriptor < 0 {
         switch -descriptor {
@@ -82,13 +87,41 @@ public final class Server: PollTarget, TimerTarget {
         }
       }
       accepted &+= 1
-      guard let transport = transport(over: descriptor) else {
-        pm_close(descriptor)
+      let isSurplus = !limits.connections.reserve()
+      if isSurplus, surplusCount >= limits.surplusConnections {
+        turnAway(descriptor)
         continue
       }
-      let connection = Connection(server: self, transport: transport)
-      if connection.start() { open[ObjectIdentifier(connection)] = connection }
+      if isSurplus { surplusCount += 1 }
+      guard let transport = transport(over: descriptor) else {
+        pm_close(descriptor)
+        giveBack(isSurplus: isSurplus)
+        continue
+      }
+      let connection = Connection(server: self, transport: transport, isSurplus: isSurplus)
+      if connection.start() {
+        open[ObjectIdentifier(connection)] = connection
+      } else {
+        giveBack(isSurplus: isSurplus)
+      }
     }
+  }
+
+  /// Tells a client that there is no room, in a handful of system calls, and lets go of it.
+  private func turnAway(_ descriptor: Int32) {
+    turnedAway &+= 1
+    if tls == nil {
+      farewell.withUnsafeBytes { _ = pm_send(descriptor, $0.baseAddress, $0.count) }
+      // What has come already is taken, else the close would be a reset, and that could overtake the answer.
+      withUnsafeTemporaryAllocation(byteCount: Connection.readStep, alignment: 1) {
+        _ = pm_read(descriptor, $0.baseAddress, $0.count)
+      }
+    }
+    pm_close(descriptor)
+  }
+
+  private func giveBack(isSurplus: Bool) {
+    if isSurplus { surplusCount -= 1 } else { limits.connections.release() }
   }
 
   private func transport(over descriptor: Int32) -> Transport? {
@@ -137,7 +170,10 @@ public final class Server: PollTarget, TimerTarget {
     resumable.append(connection)
   }
 
-  func forget(_ connection: Connection) { open[ObjectIdentifier(connection)] = nil }
+  func forget(_ connection: Connection) {
+    guard open.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
+    giveBack(isSurplus: connection.isSurplus)
+  }
 
   /// Parses requests that were pipelined behind an answered one.
   public func resumePipelined() {

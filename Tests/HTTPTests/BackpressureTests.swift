@@ -189,7 +189,7 @@ import Testing
     client.close()
     harness.settle()
     #expect(exchange.left == 1)
-    #expect(harness.server.bodyBytes == 0)
+    #expect(harness.server.limits.bodies.held == 0)
     #expect(harness.handler.requests.isEmpty)
   }
 

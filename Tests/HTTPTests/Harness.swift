@@ -43,14 +43,17 @@ final class Harness: RoundDriver {
   let durable = Durable()
   private var clients: [Client] = []
 
-  init(_ handler: ScriptedHandler = ScriptedHandler(), limits: ServerLimits = ServerLimits()) throws {
+  init(
+    _ handler: ScriptedHandler = ScriptedHandler(), limits: ServerLimits = ServerLimits(), farewell: [UInt8] = []
+  ) throws {
     let poller = try SteppedPoller()
     self.poller = poller
     loop = EventLoop(poller: poller)
     self.handler = handler
     let durable = durable
     server = try Server(
-      loop: loop, host: "127.0.0.1", port: 0, limits: limits, handler: handler, isDurable: { durable.isSo })
+      loop: loop, host: "127.0.0.1", port: 0, limits: limits, handler: handler, farewell: farewell,
+      isDurable: { durable.isSo })
     loop.driver = self
   }
 

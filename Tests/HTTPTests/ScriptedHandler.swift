@@ -22,6 +22,10 @@ final class ScriptedHandler: RequestHandler {
   var onBody: (Connection) -> Void = { _ in }
   var onRequest: ((Connection, Received) -> Void)?
 
+  /// Tickets that came back.
+  private(set) var tickets: [Int] = []
+  func takeBack(ticket: Int) { tickets.append(ticket) }
+
   func receivedHead(_ connection: Connection) -> Int? { onHead(connection) ? nil : limit }
 
   func receivedBody(_ connection: Connection) {

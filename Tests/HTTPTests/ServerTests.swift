@@ -24,7 +24,7 @@ import Testing
       #expect(response.fields["date"] == "Sun, 06 Nov 1994 08:49:37 GMT")
     }
     #expect(harness.server.accepted == 1)
-    #expect(harness.server.bodyBytes == 0)
+    #expect(harness.server.limits.bodies.held == 0)
   }
 
   @Test(arguments: [
@@ -55,7 +55,7 @@ import Testing
     client.receive()
     let interim = client.text.occurrences(of: "HTTP/1.1 100 ")
     #expect(client.responseCount - interim == answers * whole.count)
-    #expect(harness.server.bodyBytes == 0)
+    #expect(harness.server.limits.bodies.held == 0)
     #expect(harness.server.accepted == 1)
   }
 
@@ -243,7 +243,7 @@ import Testing
     client.send(post("mirror") + post("again"))
     #expect(harness.response(client)?.body == "mirror")
     #expect(harness.response(client)?.body == "again")
-    #expect(harness.server.bodyBytes == 0)
+    #expect(harness.server.limits.bodies.held == 0)
   }
 
   @Test func `An answer while the body is on its way ends the connection, and the request is not handed over again`()
@@ -263,7 +263,7 @@ import Testing
     #expect(!client.wasReset)
     #expect(client.received.isEmpty)
     #expect(harness.handler.requests.isEmpty)
-    #expect(harness.server.bodyBytes == 0)
+    #expect(harness.server.limits.bodies.held == 0)
   }
 
   @Test func `An answer as soon as the body is whole keeps the connection`() throws {

@@ -43,16 +43,34 @@ import Testing
 
   @Test func `A body of a refused or early answered request is never read as a request`() throws {
     let harness = try Harness()
+    var heads = 0
     harness.handler.onHead = { connection in
+      heads += 1
       ScriptedHandler.answer(connection, 401, "no")
       return true
     }
     let client = try harness.connect()
+    let length = Self.canary.utf8.count
     client.send(
-      "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: \(Self.canary.utf8.count)\r\n\r\n" + Self.canary + Self.canary)
+      "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: \(length + 1)\r\n\r\n" + Self.canary + "x" + Self.canary)
+    // The body was here whole: it is skipped, and only what stands behind it is a request.
+    #expect(harness.response(client)?.status == 401)
+    #expect(harness.response(client)?.status == 401)
+    harness.settle()
+    client.receive()
+    #expect(client.received.isEmpty && !client.isAtEnd)
+    #expect(heads == 2)
+    // A part of it was not: nothing behind it is looked at.
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: \(2 * length + 1)\r\n\r\n" + Self.canary + Self.canary)
     #expect(harness.ends(client))
     #expect(client.responseCount == 1)
-    #expect(client.takeResponse()?.status == 401)
+    #expect(client.takeResponse()?.fields["connection"] == "close")
+    #expect(heads == 3)
+    let chunked = try harness.connect()
+    chunked.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + Self.canary)
+    #expect(harness.ends(chunked))
+    #expect(chunked.responseCount == 1)
+    #expect(heads == 4)
     #expect(harness.handler.requests.isEmpty)
   }
 }
