@@ -28,7 +28,8 @@ struct RateLimitReader {
     return number
   }
 
-  /// `1s`, `6m0s`, `120ms`, `1h2m3.5s`, or seconds without a unit; nanoseconds, at most a day; `nil` for anything else.
+  /// `1s`, `6m0s`, `120ms`, `1h2m3.5s`, or seconds without a unit; nanoseconds, at most a day; `nil` for anything else,
+  /// and for a number that is no length but a point in time (more than 10^9 seconds).
   static func duration(_ line: Span<UInt8>, _ start: Int, _ end: Int) -> UInt64? {
     let day: UInt64 = 86_400_000_000_000
     var total: UInt64 = 0
@@ -53,6 +54,7 @@ struct RateLimitReader {
       }
       if digits == 0 { return nil }
       var unit: UInt64 = 1_000_000_000
+      if at == end, number / scale > 1_000_000_000 { return nil }
       if at < end {
         switch line[at] {
         case UInt8(ascii: "h"): unit = 3_600_000_000_000

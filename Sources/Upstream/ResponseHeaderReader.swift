@@ -101,12 +101,10 @@ struct ResponseHeaderReader {
         hasTransferEncoding = true
       }
     case UInt8(ascii: "r"):
-      if let value = Self.value(line, end, "retry-after:"), end - value <= 64 {
-        var text = ""
-        for index in value..<end where line[index] >= 32 && line[index] < 127 {
-          text.unicodeScalars.append(Unicode.Scalar(line[index]))
-        }
-        head.retryAfter = text
+      if let value = Self.value(line, end, "retry-after:") {
+        head.retryAfter = Self.text(line, value, end)
+      } else if let value = Self.value(line, end, "retry-after-ms:") {
+        head.retryAfterMilliseconds = Self.text(line, value, end)
       }
     case UInt8(ascii: "x"):
       if let value = Self.value(line, end, "x-ratelimit-remaining-requests:") {
@@ -130,6 +128,16 @@ struct ResponseHeaderReader {
     var at = name.utf8CodeUnitCount
     while at < end, line[at] == 32 || line[at] == 9 { at += 1 }
     return at
+  }
+
+  /// A field's value of at most 64 bytes, without what is not printable ASCII.
+  private static func text(_ line: Span<UInt8>, _ value: Int, _ end: Int) -> String? {
+    guard end - value <= 64 else { return nil }
+    var text = ""
+    for index in value..<end where line[index] >= 32 && line[index] < 127 {
+      text.unicodeScalars.append(Unicode.Scalar(line[index]))
+    }
+    return text
   }
 
   /// Whether a field's value is this (lower-case) word, whatever its case and the blanks behind it.

@@ -34,17 +34,21 @@ public struct UpstreamHead: Sendable, Equatable {
   public var content = Content.other
   /// `Retry-After` as it was sent.
   public var retryAfter: String?
+  /// `retry-after-ms` as it was sent: OpenAI's and Azure's more exact form of it.
+  public var retryAfterMilliseconds: String?
   /// Nanoseconds until a rate limit has room again that this answer says is used up (`x-ratelimit-remaining-requests`
   /// or `-tokens` of 0, with its `x-ratelimit-reset-…`; OpenAI's headers, which most providers copy); `nil` while there
   /// is room or nothing is said.
   public var limitedFor: UInt64?
 
   public init(
-    status: Int = 0, content: Content = .other, retryAfter: String? = nil, limitedFor: UInt64? = nil
+    status: Int = 0, content: Content = .other, retryAfter: String? = nil, retryAfterMilliseconds: String? = nil,
+    limitedFor: UInt64? = nil
   ) {
     self.status = status
     self.content = content
     self.retryAfter = retryAfter
+    self.retryAfterMilliseconds = retryAfterMilliseconds
     self.limitedFor = limitedFor
   }
 }

@@ -25,6 +25,23 @@ import Testing
     #expect(Self.read(["HTTP/1.1 200 OK", "content-type: text/html", ""]).head.content == .other)
   }
 
+  @Test func `what is said of the wait is kept as it was sent, and reset times are lengths`() {
+    let fields = ["Retry-After: Sun, 06 Nov 1994 08:49:37 GMT", "Retry-After-Ms:  1500 "]
+    let head = Self.read(["HTTP/1.1 429 No"] + fields + [""]).head
+    #expect(head.retryAfter == "Sun, 06 Nov 1994 08:49:37 GMT" && head.retryAfterMilliseconds == "1500")
+    func limitedFor(_ reset: String) -> UInt64? {
+      Self.read(
+        ["HTTP/1.1 429 No", "x-ratelimit-remaining-requests: 0", "x-ratelimit-reset-requests: \(reset)", ""]
+      ).head.limitedFor
+    }
+    #expect(limitedFor("1m0.5s") == 60_500_000_000)
+    #expect(limitedFor("30") == 30_000_000_000)
+    // Points in time, in seconds and milliseconds since 1970, are no lengths: the usual second.
+    #expect(limitedFor("1790000000") == 1_000_000_000)
+    #expect(limitedFor("1790000000000") == 1_000_000_000)
+    #expect(limitedFor("Sun, 06 Nov 1994 08:49:37 GMT") == 1_000_000_000)
+  }
+
   @Test func `informational responses are skipped, ten of them`() {
     let informational = ["HTTP/1.1 103 Early Hints", ""]
     let final = ["HTTP/1.1 200 OK", ""]

@@ -16,12 +16,18 @@ public struct ProviderError: Sendable, Equatable {
   /// How many characters of a message are kept.
   public static let messageLimit = 500
   private static let depthLimit = 16
+  /// How far into a message a time to wait is looked for, in bytes.
+  private static let hintLimit = 4096
 
   /// The message on one line without control characters; nil when there is none.
   public internal(set) var message: String?
   public internal(set) var code: String?
   public internal(set) var type: String?
   public internal(set) var kind = Kind.other
+  /// When the provider wants to be asked again, in nanoseconds from now, at most a day: the `retryDelay` of Google's
+  /// `RetryInfo`, or a time in the message ("Please try again in 1.5s"); the later of the two. `nil` when it says
+  /// nothing.
+  public internal(set) var retryDelay: UInt64?
 
   /// Reads an error body, or the data of an event that holds an error.
   public static func scan(_ body: Span<UInt8>) -> ProviderError {
@@ -35,7 +41,9 @@ public struct ProviderError: Sendable, Equatable {
         var cursor = JSONCursor(bytes, position: first, depthLimit: depthLimit)
         try? error.read(&cursor, levels: 4)
       case UInt8(ascii: "<"): break
-      default: error.message = text(bytes, first..<bytes.count, isEscaped: false)
+      default:
+        error.message = text(bytes, first..<bytes.count, isEscaped: false)
+        error.note(delay: RetryHint.message((first..<bytes.count).prefix(hintLimit).map { bytes[$0] }))
       }
       error.kind = error.classified
       return error
@@ -57,6 +65,8 @@ public struct ProviderError: Sendable, Equatable {
           code = try word(&cursor) ?? code
         } else if cursor.matches(key, "type") {
           type = try word(&cursor) ?? type
+        } else if cursor.matches(key, "details") {
+          try readDetails(&cursor, levels: 2)
         } else {
           _ = try cursor.value()
         }
@@ -71,8 +81,40 @@ public struct ProviderError: Sendable, Equatable {
     } else {
       let (kind, range) = try cursor.value()
       guard kind == .string, range.count > 2, message == nil else { return }
-      message = Self.text(cursor.bytes, range.lowerBound + 1..<range.upperBound - 1, isEscaped: true)
+      let inside = range.lowerBound + 1..<range.upperBound - 1
+      message = Self.text(cursor.bytes, inside, isEscaped: true)
+      note(delay: RetryHint.message(Array(JSONUnescaped(cursor.bytes, inside).prefix(Self.hintLimit))))
     }
+  }
+
+  /// Reads what stands beside a message: Anthropic's object with an `error_code`, or Google's list of objects, of which
+  /// one may have a `retryDelay`.
+  private mutating func readDetails(_ cursor: inout JSONCursor, levels: Int) throws(JSONFault) {
+    let opening = try cursor.peek()
+    if opening == UInt8(ascii: "["), levels > 1 {
+      guard try cursor.openArray() else { return }
+      repeat { try readDetails(&cursor, levels: levels - 1) } while try cursor.hasNextElement()
+    } else if opening == UInt8(ascii: "{"), levels > 0 {
+      guard try cursor.openObject() else { return }
+      repeat {
+        let key = try cursor.key()
+        if cursor.matches(key, "error_code") {
+          let word = try word(&cursor)
+          code = code ?? word
+        } else if cursor.matches(key, "retryDelay") {
+          note(delay: try word(&cursor).flatMap { RetryHint.duration(Array($0.utf8)) })
+        } else {
+          _ = try cursor.value()
+        }
+      } while try cursor.hasNextMember()
+    } else {
+      _ = try cursor.value()
+    }
+  }
+
+  private mutating func note(delay: UInt64?) {
+    guard let delay else { return }
+    retryDelay = max(retryDelay ?? 0, delay)
   }
 
   /// A text or number of at most 100 characters.
@@ -129,6 +171,8 @@ public struct ProviderError: Sendable, Equatable {
   private var classified: Kind {
     let words = [code, type, message].compactMap { $0?.lowercased() }
     func says(_ needles: String...) -> Bool { words.contains { word in needles.contains { word.contains($0) } } }
+    // Google says of a limit per minute too that the quota is exceeded, and when to come back.
+    func exceedsQuota() -> Bool { retryDelay == nil && says("exceeded your current quota", "billing") }
     if says(
       "context_length", "context length", "context window", "maximum context", "exceed_context_size", "context size",
       "prompt is too long", "input is too long", "too many tokens", "string_too_long", "token_limit_exceeded")
@@ -143,8 +187,8 @@ public struct ProviderError: Sendable, Equatable {
     }
     if says(
       "insufficient_quota", "insufficient quota", "insufficient_balance", "insufficient balance",
-      "insufficient credit", "payment_required", "billing", "spend_limit", "spend limit", "exceeded your current quota",
-      "more credits")
+      "insufficient credit", "payment_required", "billing_error", "spend_limit", "spend limit", "more credits",
+      "credit_balance", "credit balance", "api usage limits") || exceedsQuota()
     {
       return .quota
     }
