@@ -64,6 +64,34 @@ struct ErrorResponse {
     }
   }
 
+  /// Which bound there is no room under.
+  enum Bound {
+    case connections(Int)
+    case completions(Int)
+    case completionsOfKey(String, Int)
+  }
+
+  init(tooMany bound: Bound) {
+    switch bound {
+    case .connections(let limit):
+      self.init(
+        503, "overloaded", "provider_overloaded",
+        "this router has \(limit) connections already, as many as listeners.limits.connections allows; "
+          + "try again in a moment")
+    case .completions(let limit):
+      self.init(
+        503, "overloaded", "provider_overloaded",
+        "this router runs \(limit) completions already, as many as listeners.limits.streams allows; "
+          + "try again in a moment")
+    case .completionsOfKey(let key, let limit):
+      self.init(
+        429, "rate_limit_exceeded", "rate_limit_exceeded",
+        "the key \(key) has \(limit) completions running, as many as keys.\(key).concurrency allows; "
+          + "try again when one of them has ended")
+    }
+    retryAfter = "1"
+  }
+
   init(_ error: RequestError) {
     self.init(400, Self.word(for: error.code), "invalid_request", error.message, param: error.param)
   }
@@ -123,6 +151,12 @@ struct ErrorResponse {
       self.status = 429
       (code, errorType) = ("rate_limit_exceeded", "rate_limit_exceeded")
       retryAfter = Self.safeRetryAfter(error.retryAfter)
+    case .overloaded:
+      self.status = 503
+      (code, errorType) = ("provider_overloaded", "provider_overloaded")
+      retryAfter = Self.safeRetryAfter(error.retryAfter)
+    case .emptyCompletion:
+      code = "empty_completion"
     case .providerFailed, .streamBroken:
       break
     case .timedOut:
@@ -159,6 +193,15 @@ struct ErrorResponse {
         }
         out.append(fields)
       }, body: body.span)
+  }
+
+  /// The bytes of a whole response that ends its connection, for a client whose request is not read.
+  var farewell: [UInt8] {
+    let body = json(numericCode: false)
+    let head =
+      "HTTP/1.1 \(status) Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: \(body.count)\r\n"
+      + "Retry-After: \(retryAfter ?? "1")\r\nConnection: close\r\n\r\n"
+    return Array(head.utf8) + body
   }
 
   private func json(numericCode: Bool) -> [UInt8] {

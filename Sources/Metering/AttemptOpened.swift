@@ -3,7 +3,14 @@ public enum AttemptReason: UInt8, CaseIterable, Sendable {
   case first = 0
   case fallback = 1
   case staleConnection = 2
+  /// The same endpoint once more: after a failure that may pass, or after the wait that it asked for.
   case retry = 3
+  /// A second attempt beside one whose first token was late.
+  case hedge = 4
+  /// It carries on an answer that was cut.
+  case resume = 5
+  /// The same endpoint by another key of the provider.
+  case otherKey = 6
 
   /// The word in the ledger.
   public var name: String {
@@ -12,6 +19,9 @@ public enum AttemptReason: UInt8, CaseIterable, Sendable {
     case .fallback: "fallback"
     case .staleConnection: "stale_connection"
     case .retry: "retry"
+    case .hedge: "hedge"
+    case .resume: "resume"
+    case .otherKey: "other_key"
     }
   }
 }

@@ -24,6 +24,16 @@ public enum FailureClass: UInt8, CaseIterable, Sendable {
   /// Written by recovery: the process ended while the attempt ran.
   case routerDied = 20
   case other = 21
+  /// 503 or 529: the endpoint, or the whole provider, has more to do than it can.
+  case overloaded = 22
+  /// The request is longer than the endpoint's model can take.
+  case contextLength = 23
+  /// The provider refuses the content.
+  case contentFilter = 24
+  /// The account's money or quota at the provider is used up.
+  case providerSpent = 25
+  /// Another attempt of the same completion had its first token sooner.
+  case hedgeLost = 26
 
   /// The word in the ledger and on metrics.
   public var name: String {
@@ -50,6 +60,11 @@ public enum FailureClass: UInt8, CaseIterable, Sendable {
     case .routerStopped: "router_stopped"
     case .routerDied: "router_died"
     case .other: "other"
+    case .overloaded: "overloaded"
+    case .contextLength: "context_length"
+    case .contentFilter: "content_filter"
+    case .providerSpent: "provider_spent"
+    case .hedgeLost: "hedge_lost"
     }
   }
 }

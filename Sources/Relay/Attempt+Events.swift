@@ -36,16 +36,24 @@ extension Attempt {
     if (scan.choiceCount ?? 0) == 0 { return handleWithoutChoices(data, scan, isMultiLine) }
     if scan.hasContent {
       let now = completion.relay.loop.now
-      completion.deadlines.lastProgress = now
+      deadlines.lastProgress = now
       if tally.firstContentAt == nil {
         tally.firstContentAt = now
-        completion.contentBegan(self)
+        deadlines.firstToken = nil
+        completion.wins(self)
       }
     }
+    if completion.carried != nil { return handleCarried(data, scan, isMultiLine) }
+    if scan.hasContent { completion.contentBegan(self) }
+    relay(data, scan, isMultiLine)
+  }
+
+  /// Sends an event on, or keeps it for a moment if it is the finish.
+  func relay(_ data: Span<UInt8>, _ scan: ChunkScan, _ isMultiLine: Bool) {
     releaseFinish()
     if scan.hasFinishReason {
       finish = HeldEvent(data, scan, isMultiLine: isMultiLine)
-      if completion.machine.hasDeliveredContent { completion.holdFinish() }
+      if isServing { completion.holdFinish(self) }
     } else {
       emit(data, scan, usage: .keep, isMultiLine: isMultiLine)
     }
@@ -78,8 +86,8 @@ extension Attempt {
       if hasUsage { usageChunkSent = true }
       // A usage that says less than what is known already would undo it for the client.
       let isObject = scan.usageRange.map { data[$0.lowerBound] } == UInt8(ascii: "{")
-      let saysLess = isObject && tally.usage != nil && scan.usage != tally.usage
-      emit(data, scan, usage: saysLess ? .set(tally.usageJSON) : .keep, isMultiLine: isMultiLine)
+      let saysLess = isObject && tally.usage != nil && !showsWhole(scan.usage)
+      emit(data, scan, usage: saysLess ? .set(usageJSON) : .keep, isMultiLine: isMultiLine)
     } else if hasUsage {
       releaseFinish()
     }
@@ -90,11 +98,10 @@ extension Attempt {
   func releaseFinish() {
     guard let event = finish else { return }
     finish = nil
-    completion.deadlines.finishHeldAt = nil
-    let putsUsage = !completion.request.includeUsage && tally.usage != nil && event.scan.usage != tally.usage
+    deadlines.finishHeldAt = nil
+    let putsUsage = !completion.request.includeUsage && tally.usage != nil && !showsWhole(event.scan.usage)
     emit(
-      event.data.span, event.scan, usage: putsUsage ? .set(tally.usageJSON) : .keep,
-      isMultiLine: event.isMultiLine)
+      event.data.span, event.scan, usage: putsUsage ? .set(usageJSON) : .keep, isMultiLine: event.isMultiLine)
   }
 
   /// The last chunk with empty `choices`, when the client asked for usage and the provider put it elsewhere.
@@ -104,7 +111,7 @@ extension Attempt {
     write { out in
       out.append("data: ")
       out.append(
-        ChunkScan.usageOnlyChunk(completion.kind, identity: identity, usage: tally.usageJSON, cost: costLiteral))
+        ChunkScan.usageOnlyChunk(completion.kind, identity: identity, usage: usageJSON, cost: costLiteral))
       out.append("\n\n")
     }
   }
@@ -113,23 +120,33 @@ extension Attempt {
     let showsUsage = if case .keep = usage { scan.usage != nil } else { true }
     let cost = showsUsage ? costLiteral : nil
     write { out in
-      out.append("data: ")
-      scan.rewrite(data, identity: identity, usage: usage, cost: cost, isMultiLine: isMultiLine) { out.append($0) }
-      out.append("\n\n")
+      scan.writeEvent(data, identity: identity, usage: usage, cost: cost, isMultiLine: isMultiLine, to: &out)
     }
-    if !completion.machine.hasDeliveredContent {
+    if !isServing {
       heldEvents += 1
       if holdsTooMuch { completion.contentBegan(self) }
     }
   }
 
   /// To the client once content has begun, into the held bytes before.
-  private func write(_ body: (inout ByteBuffer) -> Void) {
-    if completion.machine.hasDeliveredContent {
+  func write(_ body: (inout ByteBuffer) -> Void) {
+    if isServing {
       completion.connection?.stream(body)
       completion.lastOutput = completion.relay.loop.now
     } else {
       body(&held)
     }
+  }
+}
+
+extension ChunkScan {
+  /// Writes an event with the router's ids in it.
+  func writeEvent(
+    _ data: Span<UInt8>, identity: ChunkIdentity, usage: UsageEdit, cost: [UInt8]?, isMultiLine: Bool,
+    to out: inout ByteBuffer
+  ) {
+    out.append("data: ")
+    rewrite(data, identity: identity, usage: usage, cost: cost, isMultiLine: isMultiLine) { out.append($0) }
+    out.append("\n\n")
   }
 }

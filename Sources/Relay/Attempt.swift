@@ -9,9 +9,16 @@ import Wire
 final class Attempt: UpstreamObserver {
   let completion: Completion
   let id: RecordID
+  /// Why it was made, and what was tried before it.
+  var step: RelayStateMachine.Step
   /// The place in `RouteTable.endpoints`.
-  let place: Int
+  var place: Int { step.place }
+  /// The place in `Provider.credentials`.
+  var key = 0
+  /// It is the one probe of an endpoint that was out; its verdict is owed.
+  var isProbe = false
   let startedAt: UInt64
+  var deadlines = StreamDeadlines()
   let identity: ChunkIdentity
   var transfer: UpstreamTransfer?
   /// The request body, when it is read piece by piece.
@@ -21,6 +28,12 @@ final class Attempt: UpstreamObserver {
   var collected = ByteBuffer()
   var framer = EventStreamFramer()
   var tally = UsageTally()
+  /// Content of it has gone to the client.
+  var isServing = false
+  /// How its answer joins what was delivered before, when it carries on a cut one.
+  var seam: Seam?
+  /// Events of tool calls that are not whole yet, where a cut answer may be carried on.
+  var toolCalls = ByteBuffer()
   /// Events held back until content shows that this attempt is the one.
   var held = ByteBuffer()
   var heldEvents = 0
@@ -42,12 +55,15 @@ final class Attempt: UpstreamObserver {
   private static let heldByteLimit = 256 << 10
   private static let errorBodyLimit = 64 << 10
   private static let bodyLimit = 64 << 20
+  /// Nanoseconds up to which an answer that is none of a refusal is believed that its limit is used up.
+  private static let longestHint: UInt64 = 60_000_000_000
 
-  init(completion: Completion, id: RecordID, place: Int, startedAt: UInt64) {
+  init(completion: Completion, id: RecordID, step: RelayStateMachine.Step, startedAt: UInt64) {
     self.completion = completion
     self.id = id
-    self.place = place
+    self.step = step
     self.startedAt = startedAt
+    let place = step.place
     let table = completion.table
     identity = ChunkIdentity(
       id: completion.generationJSON, created: completion.created,
@@ -71,13 +87,14 @@ final class Attempt: UpstreamObserver {
   func received(_ head: UpstreamHead) {
     self.head = head
     // An unstreamed answer's deadline runs on to its last byte.
-    if completion.isStream || !isSuccess { completion.deadlines.headers = nil }
+    if completion.isStream || !isSuccess { deadlines.headers = nil }
     if let nanoseconds = head.limitedFor {
-      completion.health.limit(endpoint: place, for: nanoseconds, now: completion.relay.loop.now)
+      completion.health.limit(
+        endpoint: place, key: key, for: min(nanoseconds, Self.longestHint), now: completion.relay.loop.now)
     }
     guard isSuccess else {
       // Its body says why; it gets a moment to arrive.
-      completion.setEndGrace(2_000_000_000)
+      completion.setEndGrace(self, 2_000_000_000)
       return
     }
     if completion.isStream {
@@ -85,8 +102,8 @@ final class Attempt: UpstreamObserver {
         fail(.badResponse, "it answered a streamed request with something that is no event stream")
       }
     } else {
-      completion.deadlines.firstToken = nil
-      completion.deadlines.lastProgress = completion.relay.loop.now
+      deadlines.firstToken = nil
+      deadlines.lastProgress = completion.relay.loop.now
       if head.content != .json {
         fail(.badResponse, "it answered an unstreamed request with something that is not JSON")
       }
@@ -104,7 +121,7 @@ final class Attempt: UpstreamObserver {
     if completion.isStream {
       receivedStream(bytes)
     } else {
-      completion.deadlines.lastProgress = completion.relay.loop.now
+      deadlines.lastProgress = completion.relay.loop.now
       if collected.count + bytes.count > Self.bodyLimit {
         return fail(.badResponse, "its answer is larger than 64 MiB")
       }
@@ -200,16 +217,27 @@ final class Attempt: UpstreamObserver {
   private func fail(_ said: ProviderError, status: Int, _ text: String) {
     let failure: FailureClass =
       switch status {
-      case 403 where said.kind == .contentFilter: .badRequest
-      case 401, 402, 403: .providerAuth
+      case 400..<500 where said.kind == .contextLength: .contextLength
+      case 400..<500 where said.kind == .contentFilter: .contentFilter
+      // Some say with a 400 that the router's own account there is empty, and some with a 429.
+      case 402: .providerSpent
+      case 400..<500 where said.kind == .quota: .providerSpent
+      case 401, 403: .providerAuth
       case 404: .providerNotFound
       case 408: .requestTimeout
       case 429: .rateLimited
-      // Some say with a 400 that the router's own account there is empty.
-      case 400..<500: said.kind == .quota ? .providerAuth : .badRequest
+      case 400..<500: .badRequest
+      case 503, 529: .overloaded
       default: .serverError
       }
-    completion.attemptFailed(self, failure, text, status: status, isClientFault: failure == .badRequest)
+    completion.attemptFailed(self, failure, text, status: status, wait: askedWait(said))
+  }
+
+  /// Nanoseconds that the provider asks to be left alone for, by its header or its words.
+  private func askedWait(_ said: ProviderError) -> UInt64? {
+    RetryHint.delay(
+      milliseconds: head?.retryAfterMilliseconds, retryAfter: head?.retryAfter, body: said.retryDelay,
+      limits: head?.limitedFor, unixMilliseconds: completion.relay.loop.wallMilliseconds)
   }
 
   /// What the provider said of its failure, without what may be a key: some repeat the one that they were sent.
@@ -249,7 +277,7 @@ final class Attempt: UpstreamObserver {
   func settle(_ outcome: Outcome, _ failure: FailureClass, isFinal: Bool) {
     if isOver { return }
     isOver = true
-    var record = metered(outcome)
+    var record = metered(outcome, isLoser: failure == .hedgeLost)
     let now = completion.relay.loop.now
     record.timeToFirstToken = tally.firstContentAt.map { ($0 &- startedAt) / 1000 }
     record.duration = (now &- startedAt) / 1000
@@ -257,14 +285,28 @@ final class Attempt: UpstreamObserver {
     record.httpStatus = head.map { UInt16(clamping: $0.status) }
     record.isFinal = isFinal
     _ = completion.relay.sink.append(record)
-    if completion.isStream, record.flags.contains(.usageMissing) { unmetered = record }
+    if completion.isStream, record.flags.contains(.usageMissing), failure == .none { unmetered = record }
+    if let hedge = completion.route.hedge, step.reason != .hedge {
+      completion.health.earnHedge(
+        route: completion.asked.question.route, nanoUSD: record.cost ?? 0, share: hedge.share)
+    }
     if isCounted { teach(record, now) }
   }
 
   /// The counts and their cost, within the ledger's bounds.
-  private func metered(_ outcome: Outcome) -> AttemptSettled {
+  ///
+  /// - Parameter isLoser: its provider will not say what it counted, but charges the prompt: that is estimated.
+  func metered(_ outcome: Outcome, isLoser: Bool = false) -> AttemptSettled {
     var record = AttemptSettled(id: id, outcome: outcome)
-    tally.fill(&record, of: completion.request)
+    tally.fill(&record, of: completion.request, carriedBytes: completion.carried?.delivered.text.count ?? 0)
+    if isLoser, record.usage.input == nil {
+      record.usage.input = completion.asked.question.promptTokens
+      record.inputSource = .estimated
+      if record.usage.output == nil {
+        record.usage.output = tally.observedOutput
+        record.outputSource = .observed
+      }
+    }
     record = record.bounded
     guard let price = completion.price(at: place, promptTokens: record.usage.input) else { return record }
     record.priceVersion = price.version
@@ -275,7 +317,10 @@ final class Attempt: UpstreamObserver {
   /// The cost so far in USD as a JSON number, as the ledger has it; `nil` when it is not known.
   var costLiteral: [UInt8]? {
     if tally.usage == nil { return nil }
-    return metered(.completed).cost.map { JSONText.usd(nano: $0) }
+    let before: Int64? = if let carried = completion.carried { carried.costBefore } else { 0 }
+    guard let before, let cost = metered(.completed).cost else { return nil }
+    let (sum, overflows) = cost.addingReportingOverflow(before)
+    return overflows ? nil : JSONText.usd(nano: sum)
   }
 
   /// Pico-USD for the request and its images.

@@ -4,22 +4,33 @@ import Wire
 
 /// What the client sees of a completion while it runs, and how it leaves.
 extension Completion {
-  /// The stream's first content: the response starts, and from here on there is no other candidate.
+  /// The attempt's first content: the response starts, or goes on where it was cut; from here on there is no other
+  /// candidate.
   func contentBegan(_ attempt: Attempt) {
-    if machine.hasDeliveredContent { return }
-    machine.contentReachedClient()
-    request.forgetMembers()
-    deadlines.firstToken = nil
-    deadlines.lastProgress = relay.loop.now
+    if attempt.isServing { return }
+    attempt.isServing = true
+    wins(attempt)
+    if attempt.isProbe { vouch(for: attempt) }
+    attempt.deadlines.firstToken = nil
+    attempt.deadlines.lastProgress = relay.loop.now
     rearm()
     guard let connection else { return }
-    if !responseBegan { beginResponse(connection, attempt) }
-    attempt.held.withSpan { connection.stream($0) }
+    if machine.hasDeliveredContent {
+      // The client has seen how an answer begins.
+      markSeam(attempt, on: connection)
+    } else {
+      if !responseBegan { beginResponse(connection, attempt) }
+      attempt.held.withSpan { connection.stream($0) }
+      if carried == nil {
+        request.forgetMembers()
+        if attempt.sentBody?.isSent ?? true { connection.releaseBody() }
+      }
+    }
+    machine.contentReachedClient(from: attempt.place)
     attempt.held.removeAll()
     attempt.held.release()
-    if attempt.sentBody?.isSent ?? true { connection.releaseBody() }
     lastOutput = relay.loop.now
-    if attempt.finish != nil { holdFinish() }
+    if attempt.finish != nil { holdFinish(attempt) }
   }
 
   func beginResponse(_ connection: Connection, _ attempt: Attempt?) {
@@ -44,15 +55,16 @@ extension Completion {
       out.append(attempt.left.text)
       out.append("\r\n")
     }
+    if carried != nil { out.append("X-Pointsman-Resume: on\r\n") }
   }
 
-  func holdFinish() {
-    deadlines.finishHeldAt = relay.loop.now
+  func holdFinish(_ attempt: Attempt) {
+    attempt.deadlines.finishHeldAt = relay.loop.now
     rearm()
   }
 
-  func setEndGrace(_ nanoseconds: UInt64) {
-    deadlines.endGrace = relay.loop.now &+ nanoseconds
+  func setEndGrace(_ attempt: Attempt, _ nanoseconds: UInt64) {
+    attempt.deadlines.endGrace = relay.loop.now &+ nanoseconds
     rearm()
   }
 
@@ -66,18 +78,24 @@ extension Completion {
       // not come yet gets a moment, and so does a missing `[DONE]`.
       let grace: UInt64 = !attempt.sawDone ? 2_000_000_000 : attempt.tally.usage == nil ? 250_000_000 : 1_000_000
       let end = relay.loop.now &+ grace
-      if deadlines.endGrace.map({ end < $0 }) ?? true { setEndGrace(grace) }
+      if attempt.deadlines.endGrace.map({ end < $0 }) ?? true { setEndGrace(attempt, grace) }
     }
-    if let connection, !deadlines.isPaused, connection.notePressure(), let transfer = attempt.transfer {
-      deadlines.isPaused = true
+    if let connection, attempt.isServing, !attempt.deadlines.isPaused, connection.notePressure(),
+      let transfer = attempt.transfer
+    {
+      attempt.deadlines.isPaused = true
       relay.upstream.pause(transfer)
     }
   }
 
   func outputDrained() {
-    guard deadlines.isPaused, let transfer = current?.transfer else { return }
-    deadlines.isPaused = false
-    if deadlines.lastProgress != nil { deadlines.lastProgress = relay.loop.now }
+    if let current { readOn(current) }
+  }
+
+  private func readOn(_ attempt: Attempt) {
+    guard attempt.deadlines.isPaused, let transfer = attempt.transfer else { return }
+    attempt.deadlines.isPaused = false
+    if attempt.deadlines.lastProgress != nil { attempt.deadlines.lastProgress = relay.loop.now }
     rearm()
     relay.upstream.resume(transfer)
   }
@@ -85,18 +103,16 @@ extension Completion {
   func clientLeft() {
     connection = nil
     relay.clientsLeft &+= 1
+    waiting = nil
+    if let rival { cancel(rival, .clientLeft, isFinal: false) }
     guard let attempt = current else { return close() }
     if case .drain(let bound) = route.onClientLeave {
+      deadlines = CompletionDeadlines()
       deadlines.drain = relay.loop.now &+ bound.nanoseconds
-      deadlines.heartbeatAt = nil
-      if deadlines.isPaused, let transfer = attempt.transfer {
-        deadlines.isPaused = false
-        relay.upstream.resume(transfer)
-      }
+      readOn(attempt)
       return rearm()
     }
-    attempt.settle(.cancelled, .clientLeft, isFinal: true)
-    drop(attempt)
+    cancel(attempt, .clientLeft, isFinal: true)
     close()
   }
 }

@@ -1,22 +1,33 @@
 import HTTP
 import Loop
 
-/// The deadlines of a completion, and what follows when one passes.
+/// What follows when a deadline of a completion or of one of its attempts passes.
 extension Completion {
-  func rearm() {
-    if !isOver { relay.loop.arm(timer, at: deadlines.next) }
-  }
-
   func timerFired(now: UInt64) {
     while !isOver, let expired = deadlines.expired(now: now) { handle(expired, now) }
+    while !isOver, let attempt = current, let expired = attempt.deadlines.expired(now: now) { handle(expired, attempt) }
+    while !isOver, let attempt = rival, let expired = attempt.deadlines.expired(now: now) { handle(expired, attempt) }
     rearm()
   }
 
-  func handle(_ expired: StreamDeadlines.Expired, _ now: UInt64) {
-    guard let attempt = current else {
-      deadlines = StreamDeadlines()
-      return
+  private func handle(_ expired: CompletionDeadlines.Expired, _ now: UInt64) {
+    switch expired {
+    case .heartbeat: heartbeat(now)
+    case .hedge: hedge()
+    case .step:
+      deadlines.step = nil
+      guard var step = waiting else { return }
+      waiting = nil
+      step.delay = 0
+      go(next(.attempt(step)))
+    case .drain:
+      deadlines.drain = nil
+      for attempt in [current, rival] { attempt.map { cancel($0, .clientLeft, isFinal: true) } }
+      close()
     }
+  }
+
+  private func handle(_ expired: StreamDeadlines.Expired, _ attempt: Attempt) {
     switch expired {
     case .headers where attempt.head != nil:
       attempt.fail(.stalled, "its answer was not whole within the unstreamed deadline")
@@ -24,10 +35,10 @@ extension Completion {
     case .firstToken: attempt.fail(.firstTokenTimeout, "no first token within its deadline")
     case .gap: attempt.fail(.stalled, "it stopped in the middle of the answer")
     case .finishHold:
-      deadlines.finishHeldAt = nil
+      attempt.deadlines.finishHeldAt = nil
       attempt.releaseFinish()
     case .endGrace:
-      deadlines.endGrace = nil
+      attempt.deadlines.endGrace = nil
       if attempt.isOver {
         drop(attempt)
         close()
@@ -36,25 +47,20 @@ extension Completion {
       } else {
         attempt.failByStatus()
       }
-    case .heartbeat: heartbeat(now)
-    case .drain:
-      attempt.settle(.cancelled, .clientLeft, isFinal: true)
-      drop(attempt)
-      close()
     }
   }
 
-  /// A comment every 10 s of silence, for as long as the deadlines above still run.
-  func heartbeat(_ now: UInt64) {
+  /// A comment every 10 s of silence, for as long as an answer is still awaited.
+  private func heartbeat(_ now: UInt64) {
     guard let connection else {
       deadlines.heartbeatAt = nil
       return
     }
-    if now &- lastOutput >= StreamDeadlines.heartbeat {
+    if now &- lastOutput >= CompletionDeadlines.heartbeat {
       if !responseBegan { beginResponse(connection, nil) }
       connection.stream(": POINTSMAN PROCESSING\n\n")
       lastOutput = now
     }
-    deadlines.heartbeatAt = lastOutput &+ StreamDeadlines.heartbeat
+    deadlines.heartbeatAt = lastOutput &+ CompletionDeadlines.heartbeat
   }
 }

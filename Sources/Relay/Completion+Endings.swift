@@ -7,8 +7,9 @@ import Wire
 extension Completion {
   /// Every choice has finished: record it, then let the client see the end.
   func completeStream(_ attempt: Attempt) {
-    guard attempt === current, !attempt.isOver else { return }
-    if attempt.tally.firstContentAt == nil, attempt.tally.isEmptyCompletion {
+    guard attempt === current || attempt === rival, !attempt.isOver else { return }
+    // What is carried on may have been whole but for its end.
+    if attempt.tally.firstContentAt == nil, attempt.tally.isEmptyCompletion, !machine.hasDeliveredContent {
       return attempt.fail(.emptyCompletion, "it finished without a single token")
     }
     contentBegan(attempt)
@@ -92,7 +93,7 @@ extension Completion {
   }
 
   func succeed(_ attempt: Attempt) {
-    health.record(endpoint: attempt.place, succeeded: true, now: relay.loop.now)
+    vouch(for: attempt)
     if connection == nil {
       attempt.settle(.cancelled, .clientLeft, isFinal: true)
     } else {
@@ -108,8 +109,9 @@ extension Completion {
       current = nil
       return close()
     }
-    deadlines = StreamDeadlines()
-    setEndGrace(2_000_000_000)
+    deadlines = CompletionDeadlines()
+    attempt.deadlines = StreamDeadlines()
+    setEndGrace(attempt, 2_000_000_000)
   }
 
   func lingeringEnded(_ attempt: Attempt) {
@@ -152,20 +154,12 @@ extension Completion {
 
   /// The process is stopping: what runs ends with an honest error, and nothing is waited for.
   func routerStops() {
-    guard let attempt = current else { return close() }
-    let isAnswered = attempt.isOver
-    if !isAnswered { attempt.settle(.interrupted, .routerStopped, isFinal: true) }
-    drop(attempt)
-    if isAnswered { close() } else { giveUp(.routerStops) }
-  }
-
-  func close() {
-    if isOver { return }
-    isOver = true
-    if responseBegan { relay.streamsClosed &+= 1 }
-    relay.loop.removeTimer(timer)
-    current = nil
-    lastAttempt = nil
-    relay.forget(self)
+    if let rival { cancel(rival, .routerStopped, isFinal: false) }
+    if let attempt = current {
+      let isAnswered = attempt.isOver
+      if isAnswered { drop(attempt) } else { cancel(attempt, .routerStopped, isFinal: true) }
+      if isAnswered { return close() }
+    }
+    giveUp(.routerStops)
   }
 }

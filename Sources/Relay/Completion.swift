@@ -26,15 +26,21 @@ final class Completion: Exchange, TimerTarget {
   let created: [UInt8]
   var connection: Connection?
   var machine: RelayStateMachine
-  var nextInPlan = 0
   var attemptNumber: UInt16 = 0
+  /// The attempt that the client's answer comes from, or is expected from.
   var current: Attempt?
-  var deadlines = StreamDeadlines()
+  /// A second attempt beside it, until one of the two has content.
+  var rival: Attempt?
+  /// What is tried once its time has come.
+  var waiting: RelayStateMachine.Step?
+  var deadlines = CompletionDeadlines()
+  /// What has to be known to carry the answer on elsewhere; `nil` where that is not allowed.
+  var carried: CarriedAnswer?
   /// When the client was last sent something of the stream.
   var lastOutput: UInt64 = 0
-  private(set) var timer = -1
+  private var timer = -1
   var responseBegan = false
-  var isOver = false
+  private(set) var isOver = false
 
   var isStream: Bool { request.stream }
   var kind: RequestKind { request.kind }
@@ -45,9 +51,10 @@ final class Completion: Exchange, TimerTarget {
     return asked.question.rule.map { route.rules[$0].plan } ?? route.plan
   }
 
+  /// - Parameter resumes: the client's own word on whether a cut answer may be carried on; `nil`: as the route says.
   init(
     relay: Relay, connection: Connection, request: RequestScan, asked: AskedQuestion, key: String, hop: Int,
-    showsChoice: Bool
+    showsChoice: Bool, resumes: Bool?
   ) {
     self.relay = relay
     self.connection = connection
@@ -69,17 +76,17 @@ final class Completion: Exchange, TimerTarget {
       choice = nil
       decision = relay.selection.decide(asked.question, using: &relay.random)
     }
-    machine = RelayStateMachine(candidates: decision.plan.endpoints.count)
+    machine = RelayStateMachine(plan: decision.plan, table: table, promptTokens: asked.question.promptTokens)
+    if resumes ?? table.routes[asked.question.route].resumes, request.isResumable { carried = CarriedAnswer() }
   }
-
-  // MARK: - Attempts
 
   func start() {
     timer = relay.loop.addTimer(self)
     lastOutput = relay.loop.now
-    if isStream { deadlines.heartbeatAt = lastOutput + StreamDeadlines.heartbeat }
+    if isStream { deadlines.heartbeatAt = lastOutput + CompletionDeadlines.heartbeat }
     guard !decision.plan.endpoints.isEmpty else { return giveUp(nobodyMayServe()) }
-    go(prepare(.tryNext, after: decision.plan.endpoints[0]))
+    health.noteFirstAttempt(route: asked.question.route)
+    go(next(machine.start()))
   }
 
   /// The price of this request at an endpoint.
@@ -121,47 +128,30 @@ final class Completion: Exchange, TimerTarget {
     return error
   }
 
-  /// - Parameter status: what a failure inside a response of another status says of itself.
-  func attemptFailed(
-    _ attempt: Attempt, _ failure: FailureClass, _ message: String, status: Int? = nil, isStale: Bool = false,
-    isClientFault: Bool = false
-  ) {
-    guard attempt === current, !attempt.isOver else { return }
-    let failed = FailedAttempt(
-      provider: attempt.providerName, failure: failure, status: status ?? attempt.head?.status, message: message,
-      retryAfter: attempt.head?.retryAfter, isClientFault: isClientFault)
-    let delivered = machine.hasDeliveredContent
-    // What comes next is known before this one's record is: it tells whether it is the last.
-    let next: NextStep? =
-      connection == nil
-      ? nil : prepare(machine.attemptFailed(failed, connectionWasStale: isStale), after: attempt.place)
-    let isFinal = if case .attempt = next { false } else { true }
-    if failure == .rateLimited {
-      // Not a fault, and not an outage: it says itself when it has room again.
-      health.limit(endpoint: attempt.place, for: Self.wait(asked: attempt.head?.retryAfter), now: relay.loop.now)
-    } else if !isClientFault, !isStale {
-      health.record(endpoint: attempt.place, succeeded: false, now: relay.loop.now)
+  // MARK: - Time
+
+  func rearm() {
+    if isOver { return }
+    var earliest = deadlines.next
+    func take(_ other: UInt64?) {
+      guard let other else { return }
+      if earliest.map({ other < $0 }) ?? true { earliest = other }
     }
-    attempt.settle(
-      connection == nil ? .cancelled : delivered ? .interrupted : .failed, connection == nil ? .clientLeft : failure,
-      isFinal: isFinal)
-    drop(attempt)
-    if let next { go(next) } else { close() }
+    take(current?.deadlines.next)
+    take(rival?.deadlines.next)
+    relay.loop.arm(timer, at: earliest)
   }
 
-  /// Nanoseconds to leave an endpoint alone that answered 429: what it asked for in seconds, or 5 s.
-  private static func wait(asked text: String?) -> UInt64 {
-    guard let text, let seconds = UInt64(text), seconds > 0 else { return 5_000_000_000 }
-    return min(seconds, 300) * 1_000_000_000
-  }
-
-  /// Lets go of an attempt that is settled.
-  func drop(_ attempt: Attempt) {
-    if let transfer = attempt.transfer { relay.upstream.cancel(transfer) }
-    attempt.transfer = nil
+  func close() {
+    if isOver { return }
+    isOver = true
+    if responseBegan { relay.streamsClosed &+= 1 }
+    relay.loop.removeTimer(timer)
     current = nil
-    lastAttempt = attempt
-    deadlines.endAttempt()
+    rival = nil
+    lastAttempt = nil
+    relay.forget(self)
   }
+  /// The one that was let go of last.
   var lastAttempt: Attempt?
 }

@@ -7,14 +7,12 @@ final class EndpointTargets {
   private let snapshot: RelaySnapshot
   private var made: [UpstreamTarget?]
   private var served: [[UInt8]]
-  private var turns: [Int]
 
   init(snapshot: RelaySnapshot) {
     self.snapshot = snapshot
     let slots = snapshot.table.providers.reduce(0) { $0 + Self.slots($1) }
     made = Array(repeating: nil, count: slots)
     served = Array(repeating: [], count: snapshot.table.endpoints.count)
-    turns = Array(repeating: 0, count: snapshot.table.providers.count)
     var start = 0
     for provider in snapshot.table.providers {
       firstSlot.append(start)
@@ -31,16 +29,13 @@ final class EndpointTargets {
     return served[place]
   }
 
-  /// The target for a request to a provider; its keys take turns. `nil` while the provider's name has no address.
-  func target(provider index: Int, kind: RequestKind) -> UpstreamTarget? {
+  /// Whether a provider's name has resolved.
+  func hasAddress(_ provider: Int) -> Bool { snapshot.addresses[provider]?.isEmpty != true }
+
+  /// The target for a request to a provider by one of its keys.
+  func target(provider index: Int, key credential: Int, kind: RequestKind) -> UpstreamTarget {
     let provider = snapshot.table.providers[index]
     let addresses = snapshot.addresses[index]
-    if addresses?.isEmpty == true { return nil }
-    var credential = 0
-    if provider.credentials.count > 1 {
-      credential = turns[index] % provider.credentials.count
-      turns[index] = credential + 1
-    }
     let slot = firstSlot[index] + 2 * credential + (kind == .chatCompletions ? 0 : 1)
     if let target = made[slot] { return target }
     var fields = [

@@ -100,12 +100,14 @@ public final class Relay {
   ///   - key: the name of the client's key, empty when the listener is open.
   ///   - hop: how many routers of this kind the request has passed before.
   ///   - showsChoice: the client wants `openrouter_metadata` in the answer.
+  ///   - resumes: whether a cut answer may be carried on elsewhere, as the client says; `nil`: as the route says.
   public func begin(
-    on connection: Connection, request: RequestScan, asked: AskedQuestion, key: String, hop: Int, showsChoice: Bool
+    on connection: Connection, request: RequestScan, asked: AskedQuestion, key: String, hop: Int, showsChoice: Bool,
+    resumes: Bool? = nil
   ) {
     let completion = Completion(
       relay: self, connection: connection, request: request, asked: asked, key: key, hop: hop,
-      showsChoice: showsChoice)
+      showsChoice: showsChoice, resumes: resumes)
     connection.exchange = completion
     running[ObjectIdentifier(completion)] = completion
     completion.start()

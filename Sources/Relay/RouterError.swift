@@ -10,6 +10,10 @@ public struct RouterError: Error, Sendable, Equatable {
     case noEndpoints
     /// Every candidate is at capacity.
     case rateLimited
+    /// Every candidate has more to do than it can.
+    case overloaded
+    /// Every candidate finished without a token.
+    case emptyCompletion
     /// Every candidate failed.
     case providerFailed
     /// Every candidate was too slow.
@@ -63,6 +67,8 @@ public struct FailedAttempt: Sendable, Equatable {
   /// How many a client is told of, the last ones: a route may have thousands.
   public static let toldLimit = 16
 
+  /// The place in `RouteTable.endpoints`.
+  public var place: Int
   public var provider: String
   public var failure: FailureClass
   public var status: Int?
@@ -70,18 +76,19 @@ public struct FailedAttempt: Sendable, Equatable {
   public var message: String
   /// `Retry-After` as the provider sent it.
   public var retryAfter: String?
-  /// The provider refused the request itself (400, 413, 422 …): another one would too.
-  public var isClientFault: Bool
+  /// Content of it had gone to the client.
+  public var hadDelivered: Bool
 
   public init(
-    provider: String, failure: FailureClass, status: Int? = nil, message: String, retryAfter: String? = nil,
-    isClientFault: Bool = false
+    place: Int, provider: String, failure: FailureClass, status: Int? = nil, message: String,
+    retryAfter: String? = nil, hadDelivered: Bool = false
   ) {
+    self.place = place
     self.provider = provider
     self.failure = failure
     self.status = status
     self.message = message
     self.retryAfter = retryAfter
-    self.isClientFault = isClientFault
+    self.hadDelivered = hadDelivered
   }
 }

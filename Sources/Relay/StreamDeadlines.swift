@@ -1,4 +1,4 @@
-/// The deadlines of one completion, in monotonic nanoseconds. Pure: the clock is passed in.
+/// The deadlines of one attempt, in monotonic nanoseconds. Pure: the clock is passed in.
 ///
 /// They watch progress, not bytes: a comment moves none of them. While the client reads too slowly none of the
 /// provider's deadlines runs.
@@ -9,14 +9,9 @@ struct StreamDeadlines {
     case finishHold
     /// The end has been seen and the rest of the body did not come.
     case endGrace
-    /// The client has heard nothing for 10 s.
-    case heartbeat
-    /// The client left and reading on has a bound.
-    case drain
   }
 
   static let finishHold: UInt64 = 250_000_000
-  static let heartbeat: UInt64 = 10_000_000_000
 
   /// When the response head must have come; for an unstreamed answer, its last byte.
   var headers: UInt64?
@@ -26,14 +21,12 @@ struct StreamDeadlines {
   var lastProgress: UInt64?
   var finishHeldAt: UInt64?
   var endGrace: UInt64?
-  var drain: UInt64?
-  var heartbeatAt: UInt64?
   var isPaused = false
 
   /// The earliest deadline that is set.
   var next: UInt64? {
     var earliest = UInt64.max
-    for deadline in [drain, heartbeatAt, endGrace, finishHeldAt.map { $0 &+ Self.finishHold }] {
+    for deadline in [endGrace, finishHeldAt.map { $0 &+ Self.finishHold }] {
       if let deadline, deadline < earliest { earliest = deadline }
     }
     if !isPaused {
@@ -49,7 +42,6 @@ struct StreamDeadlines {
   /// What has expired, the gravest first; `nil` when nothing has.
   func expired(now: UInt64) -> Expired? {
     func passed(_ deadline: UInt64?) -> Bool { deadline.map { $0 <= now } ?? false }
-    if passed(drain) { return .drain }
     if passed(endGrace) { return .endGrace }
     if !isPaused {
       if passed(headers) { return .headers }
@@ -57,17 +49,6 @@ struct StreamDeadlines {
       if passed(gapDeadline) { return .gap }
     }
     if passed(finishHeldAt.map { $0 &+ Self.finishHold }) { return .finishHold }
-    if passed(heartbeatAt) { return .heartbeat }
     return nil
-  }
-
-  /// Forgets everything that belongs to one attempt.
-  mutating func endAttempt() {
-    headers = nil
-    firstToken = nil
-    lastProgress = nil
-    finishHeldAt = nil
-    endGrace = nil
-    isPaused = false
   }
 }

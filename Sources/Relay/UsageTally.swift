@@ -54,11 +54,13 @@ struct UsageTally {
   }
 
   /// Whether the provider's counts cannot be true of this request, or of what was seen of its answer.
-  private func isBeyond(_ request: RequestScan) -> Bool {
+  private func isBeyond(_ request: RequestScan, _ carriedBytes: Int) -> Bool {
     guard let usage else { return false }
     if let input = usage.input {
       // No token is less than a byte, but a provider may put a text of its own in front, and media count otherwise.
-      if request.mediaCount == 0, input > Int64(request.bodyLength) + Self.foreignPrompt { return true }
+      if request.mediaCount == 0, input > Int64(request.bodyLength + carriedBytes) + Self.foreignPrompt {
+        return true
+      }
       if (usage.cachedInput ?? 0) &+ (usage.cacheWrite ?? 0) > input { return true }
     }
     if let output = usage.output {
@@ -75,10 +77,12 @@ struct UsageTally {
   private static let muchContent: Int64 = 3
 
   /// Counts and where they come from. Unknown stays unknown; an observed count is marked as one.
-  func fill(_ record: inout AttemptSettled, of request: RequestScan) {
+  ///
+  /// - Parameter carriedBytes: of an earlier part of the answer, which was part of the prompt.
+  func fill(_ record: inout AttemptSettled, of request: RequestScan, carriedBytes: Int) {
     record.observedOutput = observedOutput
     record.flags = flags
-    if isBeyond(request) { record.flags.insert(.usageBeyondBounds) }
+    if isBeyond(request, carriedBytes) { record.flags.insert(.usageBeyondBounds) }
     if let usage {
       record.usage = usage
       if usage.input != nil { record.inputSource = .provider }

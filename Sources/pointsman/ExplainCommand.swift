@@ -51,7 +51,7 @@ struct ExplainCommand: ParsableCommand {
     let keeper = KnowledgeKeeper(dataDirectory: common.dataDirectory, log: Logger(label: "pointsman"))
     let table = try table()
     let snapshot = RelaySnapshot(
-      candidates: CandidateTable(table), health: EndpointHealth(count: table.endpoints.count),
+      candidates: CandidateTable(table), health: EndpointHealth(table),
       knowledge: keeper.knowledge(for: table), conversations: ConversationIndex(),
       addresses: table.providers.map { _ in nil })
     do throws(ExplainQuery.Refusal) {

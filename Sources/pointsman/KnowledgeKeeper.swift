@@ -46,6 +46,7 @@ final class KnowledgeKeeper: Sendable {
       if !observed.isEmpty { statistics.withLock { $0.fold(observed) } }
       if !observed.isEmpty || folds % Self.foldsPerAging == 0 { served.renewKnowledge(dataPlane) }
       if folds % Self.foldsPerWrite == 0 { save() }
+      for event in served.snapshot.health.fetchEvents() { log.notice("\(event)") }
     }
   }
 

@@ -33,7 +33,7 @@ final class ServedRoutes: Sendable {
     self.keeper = keeper
     self.log = log
     let snapshot = RelaySnapshot(
-      candidates: CandidateTable(loaded.table), health: EndpointHealth(count: loaded.table.endpoints.count),
+      candidates: CandidateTable(loaded.table), health: EndpointHealth(loaded.table),
       knowledge: keeper.knowledge(for: loaded.table), conversations: ConversationIndex(),
       addresses: NameResolver.addresses(for: loaded.table.providers) { log.warning("\($0)") })
     state = Mutex(State(loaded: loaded, snapshot: snapshot))
@@ -68,10 +68,9 @@ final class ServedRoutes: Sendable {
     _ loaded: RoutesLoader.Loaded, instead earlier: RoutesLoader.Loaded, _ served: RelaySnapshot, _ dataPlane: DataPlane
   ) {
     let table = loaded.table
-    let places = Dictionary(uniqueKeysWithValues: served.table.endpoints.map { ($0.id, $0.index) })
     let snapshot = RelaySnapshot(
       candidates: CandidateTable(table),
-      health: EndpointHealth(places: table.endpoints.map { places[$0.id] }, in: served.health),
+      health: EndpointHealth(table, after: served.health),
       knowledge: keeper.knowledge(for: table), conversations: served.conversations,
       addresses: NameResolver.addresses(for: table.providers) { log.warning("\($0)") })
     state.withLock { state in

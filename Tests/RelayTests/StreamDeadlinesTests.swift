@@ -27,16 +27,21 @@ import Testing
     deadlines.isPaused = true
     #expect(deadlines.next == nil)
     #expect(deadlines.expired(now: 1000) == nil)
-    deadlines.drain = 500
+    deadlines.endGrace = 500
     #expect(deadlines.next == 500)
-    #expect(deadlines.expired(now: 1000) == .drain)
+    #expect(deadlines.expired(now: 1000) == .endGrace)
   }
 
-  @Test func `a failure comes before a heartbeat that is due at the same time`() {
-    var deadlines = StreamDeadlines()
-    deadlines.firstToken = 100
+  @Test func `of a completion's own deadlines a step that is due comes before a heartbeat`() {
+    var deadlines = CompletionDeadlines()
+    #expect(deadlines.next == nil)
     deadlines.heartbeatAt = 100
-    #expect(deadlines.expired(now: 100) == .firstToken)
+    deadlines.step = 100
+    #expect(deadlines.next == 100)
+    #expect(deadlines.expired(now: 99) == nil)
+    #expect(deadlines.expired(now: 100) == .step)
+    deadlines.step = nil
+    #expect(deadlines.expired(now: 100) == .heartbeat)
   }
 
   @Test func `a held finish event is let go after a quarter of a second`() {

@@ -41,6 +41,28 @@ extension EndpointHealth {
     return nil
   }
 
+  /// Whether `key` would have one; nothing is taken.
+  public func hasKey(endpoint: Int, tried: UInt64, now: UInt64) -> Bool {
+    guard keys.indices.contains(endpoint) else { return tried & 1 == 0 }
+    return keys[endpoint].indices.contains { tried & 1 << UInt64($0) == 0 && keys[endpoint][$0].freeAt <= now }
+  }
+
+  /// A key whose rate limit is not used up there, retired or not: for when no other endpoint is left.
+  public func anyKey(endpoint: Int, tried: UInt64, now: UInt64) -> Int? {
+    guard keys.indices.contains(endpoint) else { return tried & 1 == 0 ? 0 : nil }
+    return keys[endpoint].indices.filter { place in
+      tried & 1 << UInt64(place) == 0 && keys[endpoint][place].limitedUntil.load(ordering: .relaxed) <= now
+    }.min { keys[endpoint][$0].freeAt < keys[endpoint][$1].freeAt }
+  }
+
+  /// For how long the rate limits of all keys that are not retired are used up there; `nil` when all are retired.
+  public func rateLimitedFor(endpoint: Int, now: UInt64) -> UInt64? {
+    guard keys.indices.contains(endpoint) else { return nil }
+    let limits = keys[endpoint].lazy.filter { $0.key.breaker.breaker.isOutUntil <= now }
+      .map { $0.limitedUntil.load(ordering: .relaxed) }
+    return limits.min().map { $0 > now ? $0 - now : 0 }
+  }
+
   /// The provider says that the key's rate limit is used up there, by a 429 or by its headers. Of several such words the
   /// one that reaches furthest holds.
   ///

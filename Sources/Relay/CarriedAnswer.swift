@@ -1,0 +1,58 @@
+import Metering
+import Wire
+
+/// What has to be known of an answer to carry it on elsewhere when it is cut: the text that the client has got, and what
+/// its parts consumed. Belongs to one loop.
+final class CarriedAnswer {
+  /// One part of the answer that was cut off.
+  struct Segment {
+    /// The provider's name as a JSON string.
+    let provider: [UInt8]
+    let record: AttemptSettled
+  }
+
+  var delivered = DeliveredText()
+  private(set) var segments: [Segment] = []
+  private var isClosed = false
+
+  /// Whether another endpoint could go on behind what was delivered.
+  var canGoOn: Bool { !isClosed && delivered.isResumable && !delivered.text.isEmpty }
+
+  /// What is delivered from now on is more than text.
+  func close() { isClosed = true }
+
+  /// An attempt whose content was delivered broke off.
+  func cut(_ attempt: Attempt) {
+    segments.append(Segment(provider: attempt.identity.provider, record: attempt.metered(.interrupted)))
+  }
+
+  /// Nano-USD of the parts that were cut off; `nil` when that of one is not known.
+  var costBefore: Int64? {
+    var sum: Int64 = 0
+    for segment in segments {
+      guard let cost = segment.record.cost else { return nil }
+      let (next, overflows) = sum.addingReportingOverflow(cost)
+      if overflows { return nil }
+      sum = next
+    }
+    return sum
+  }
+
+  /// The last part's usage, with what each part consumed, and how that is known, behind it as `segments`.
+  func usage(of last: Attempt) -> [UInt8] {
+    var out = last.tally.usageJSON
+    guard out.last == UInt8(ascii: "}") else { return out }
+    out.removeLast()
+    out += Array(out.last == UInt8(ascii: "{") ? #""segments":["#.utf8 : #","segments":["#.utf8)
+    for segment in segments + [Segment(provider: last.identity.provider, record: last.metered(.completed))] {
+      if out.last == UInt8(ascii: "}") { out.append(UInt8(ascii: ",")) }
+      let (usage, source) = (segment.record.usage, segment.record.outputSource)
+      out += Array(#"{"provider":"#.utf8) + segment.provider
+      out += Array(#","prompt_tokens":\#(usage.input.map { String($0) } ?? "null")"#.utf8)
+      out += Array(#","completion_tokens":\#(usage.output.map { String($0) } ?? "null")"#.utf8)
+      out += Array(#","source":"\#(source.name)"}"#.utf8)
+    }
+    out += Array("]}".utf8)
+    return out
+  }
+}
