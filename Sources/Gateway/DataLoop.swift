@@ -17,6 +17,8 @@ final class DataLoop: RoundDriver, TimerTarget {
   private var retryTimer = -1
   private var isDraining = false
   private var isStopping = false
+  /// How many of the clients that were turned away unread are counted.
+  private var knownTurnedAway: UInt64 = 0
 
   var port: Int { server.port }
 
@@ -32,14 +34,18 @@ final class DataLoop: RoundDriver, TimerTarget {
     let upstream = CurlClient(loop: loop)
     self.upstream = upstream
     let snapshot = configuration.snapshot
-    gateway = Gateway(counters: counters, address: configuration.host, table: snapshot.table)
+    let admission = configuration.admission
+    gateway = Gateway(
+      counters: counters, address: configuration.host, table: snapshot.table, admission: admission)
     var system = SystemRandomNumberGenerator()
     relay = Relay(
       loop: loop, upstream: upstream, sink: journal, presenter: gateway, snapshot: snapshot,
       observations: observations, seed: system.next())
     gateway.relay = relay
     server = try Server(
-      loop: loop, host: configuration.host, port: configuration.port, handler: gateway, tls: configuration.tls,
+      loop: loop, host: configuration.host, port: configuration.port, limits: admission.serverLimits,
+      handler: gateway, tls: configuration.tls,
+      farewell: ErrorResponse(tooMany: .connections(admission.connections.limit)).farewell,
       isDurable: { journal.pendingBytes == 0 })
     retryTimer = loop.addTimer(self)
     loop.driver = self
@@ -117,6 +123,9 @@ final class DataLoop: RoundDriver, TimerTarget {
     publish(.streamsClosed, relay.streamsClosed)
     publish(.clientsLeft, relay.clientsLeft)
     publish(.slowRounds, loop.slowRounds)
+    let turnedAway = server.turnedAway
+    if turnedAway != knownTurnedAway { counters.add(.refused(status: 503), turnedAway &- knownTurnedAway) }
+    knownTurnedAway = turnedAway
   }
 
   private func publish(_ counter: LoopCounter, _ total: UInt64) {

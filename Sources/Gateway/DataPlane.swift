@@ -21,6 +21,8 @@ public final class DataPlane: Sendable {
     /// What clients speak on the public listener; plain HTTP without one.
     public var tls: TLSContext?
     public var instance: JournalInstance
+    /// What all loops count together.
+    let admission: Admission
 
     public init(
       host: String, port: UInt16, loops: Int, snapshot: RelaySnapshot, tls: TLSContext?, instance: JournalInstance
@@ -31,6 +33,7 @@ public final class DataPlane: Sendable {
       self.snapshot = snapshot
       self.tls = tls
       self.instance = instance
+      admission = Admission(snapshot.table)
     }
   }
 
@@ -43,6 +46,7 @@ public final class DataPlane: Sendable {
 
   private let mailboxes: [Mailbox<Message>]
   private let threads: [LoopThread]
+  private let admission: Admission
   /// One per loop.
   public let counters: [LoopCounters]
   private let observations: [ObservationOutbox]
@@ -88,6 +92,7 @@ public final class DataPlane: Sendable {
       counters.append(counter)
       observations.append(outbox)
     }
+    admission = configuration.admission
     self.mailboxes = mailboxes
     self.threads = threads
     self.counters = counters
@@ -97,6 +102,7 @@ public final class DataPlane: Sendable {
 
   /// New requests are served by this table, new connections under this certificate; running ones finish under theirs.
   public func adopt(_ snapshot: RelaySnapshot, tls: TLSContext?) {
+    admission.adopt(snapshot.table)
     for mailbox in mailboxes { mailbox.post(.adopt(snapshot, tls)) }
   }
 

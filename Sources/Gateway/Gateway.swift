@@ -32,6 +32,9 @@ final class Gateway: RequestHandler, ErrorPresenter {
   private static let hopLimit = 3
 
   private let counters: LoopCounters
+  let admission: Admission
+  /// The counts of `admission`'s keys as this loop knows them.
+  private(set) var keys: Admission.Keys
   private let address: String
   private var rules: ListenerRules
   private let authentication = ClientAuthentication()
@@ -41,13 +44,16 @@ final class Gateway: RequestHandler, ErrorPresenter {
   /// The loop is about to end: no completion may begin any more.
   var isStopping = false
 
-  init(counters: LoopCounters, address: String, table: RouteTable) {
+  init(counters: LoopCounters, address: String, table: RouteTable, admission: Admission) {
     self.counters = counters
+    self.admission = admission
+    keys = admission.boundedKeys
     self.address = address
     rules = ListenerRules(address: address, allowed: table.listeners.public)
   }
 
   func adopt(_ table: RouteTable) {
+    keys = admission.boundedKeys
     rules = ListenerRules(address: address, allowed: table.listeners.public)
   }
 
@@ -57,9 +63,14 @@ final class Gateway: RequestHandler, ErrorPresenter {
     var limit: Int?
     let refusal: ErrorResponse? = connection.headBytes.withSpan { bytes in
       if let foreign = self.refusal(of: connection, bytes) { return foreign }
-      switch PublicPath(bytes, connection.head.path) {
+      let path = PublicPath(bytes, connection.head.path)
+      if connection.isSurplus, path != .live, path != .ready {
+        connection.lingerLimit = Self.unwantedBody
+        return ErrorResponse(tooMany: .connections(admission.connections.limit))
+      }
+      switch path {
       case .inference(let kind): return admit(connection, bytes, kind, &limit)
-      case let path: return get(connection, bytes, path)
+      default: return get(connection, bytes, path)
       }
     }
     if let refusal { refuse(connection, refusal) }
@@ -90,6 +101,7 @@ final class Gateway: RequestHandler, ErrorPresenter {
     } catch {
       return refuse(connection, ErrorResponse(error))
     }
+    if let refusal = takePlace(connection, for: incoming.source.key) { return refuse(connection, refusal) }
     relay.begin(
       on: connection, request: request, asked: asked, key: incoming.source.key, hop: incoming.hop,
       showsChoice: incoming.showsChoice)
@@ -158,6 +170,10 @@ final class Gateway: RequestHandler, ErrorPresenter {
         401, "invalid_api_key", "authentication",
         "this API key is not known here; check it, or ask the administrator for one",
         fields: "WWW-Authenticate: Bearer\r\n")
+    }
+    if let refusal = lackOfRoom(for: source.key) {
+      connection.lingerLimit = Self.unwantedBody
+      return refusal
     }
     guard let type = head.value("content-type", in: bytes), Self.isJSON(bytes, type) else {
       return ErrorResponse(
