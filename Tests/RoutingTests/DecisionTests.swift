@@ -76,7 +76,7 @@ import Wire
       ], route: "policy: price")
     fleet.estimates[0].isLagging = true
     fleet.health.record(endpoint: 1, succeeded: false, now: 5)
-    fleet.health.limit(endpoint: 2, for: 1_000, now: 5)
+    fleet.health.limit(endpoint: 2, key: 0, for: 1_000, now: 5)
     #expect(fleet.plan(Fleet.question(), now: 6) == [3, 2, 1, 0])
     let explained = fleet.explain(Fleet.question(), now: 6)
     #expect(explained.candidates.map(\.setbacks.count) == [0, 1, 1, 1])

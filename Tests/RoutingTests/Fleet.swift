@@ -16,7 +16,7 @@ struct Fleet {
 
   init(_ table: RouteTable, health: EndpointHealth? = nil) {
     candidates = CandidateTable(table)
-    self.health = health ?? EndpointHealth(count: table.endpoints.count)
+    self.health = health ?? EndpointHealth(table)
     estimates = table.endpoints.map { _ in EndpointEstimate() }
     reports = table.endpoints.map { _ in EndpointReport() }
     routes = table.routes.map { _ in RouteEstimate() }
