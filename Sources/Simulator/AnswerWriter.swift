@@ -9,6 +9,8 @@ struct AnswerWriter: ~Copyable {
   var framing = Framing.length
   /// Bytes of body after which nothing more is sent.
   var bodyLimit = Int.max
+  /// The chunk in which the limit lies is announced at its full size, and never comes to its end.
+  var cutsInsideChunk = false
   private(set) var bodyBytes = 0
   /// Bytes of this answer that the socket has taken, the head included.
   private(set) var written = 0
@@ -17,6 +19,7 @@ struct AnswerWriter: ~Copyable {
   mutating func reset() {
     framing = .length
     bodyLimit = .max
+    cutsInsideChunk = false
     bodyBytes = 0
     written = 0
   }
@@ -30,11 +33,13 @@ struct AnswerWriter: ~Copyable {
   mutating func body(_ bytes: UnsafeRawBufferPointer) -> Bool {
     let count = min(bytes.count, bodyLimit - bodyBytes)
     guard count > 0 else { return count == bytes.count }
-    if framing == .chunked { appendSize(count) }
+    let isWhole = count == bytes.count
+    let isBroken = cutsInsideChunk && !isWhole
+    if framing == .chunked { appendSize(isBroken ? bytes.count : count) }
     output.append(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
-    if framing == .chunked { output.append("\r\n") }
+    if framing == .chunked, !isBroken { output.append("\r\n") }
     bodyBytes += count
-    return count == bytes.count
+    return isWhole
   }
 
   mutating func body(_ bytes: borrowing ByteBuffer) -> Bool {

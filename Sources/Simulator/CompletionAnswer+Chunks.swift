@@ -41,6 +41,7 @@ extension CompletionAnswer {
     }
     writer.output.append("\r\n")
     writer.bodyLimit = behaviour.cut?.at ?? .max
+    writer.cutsInsideChunk = behaviour.cut?.kind == .insideChunk
   }
 
   // MARK: - Events
@@ -106,44 +107,52 @@ extension CompletionAnswer {
   /// The event of one token.
   mutating func putToken(_ index: Int, of choice: Int) {
     startChunk(choice)
-    let token = SimulatedText.token(
-      index, seed: seed &+ UInt64(choice), isForeign: behaviour.writes == .splitCharacters)
     guard isChat else {
       event.append("\"text\":\"")
-      event.append(token)
+      appendToken(index, of: choice)
       return event.append("\"")
     }
     switch behaviour.content {
-    case .text, .nothing:
-      event.append("\"delta\":{\"content\":\"")
-      event.append(token)
-      event.append("\"}")
     case .reasoning:
       event.append("\"delta\":{\"reasoning_content\":\"")
-      event.append(token)
+      appendToken(index, of: choice)
       event.append("\"}")
-    case .tool:
+    case .text, .nothing, .tool, .textThenTool:
+      if beginning.tokens + index < toolStart {
+        event.append("\"delta\":{\"content\":\"")
+        appendToken(index, of: choice)
+        return event.append("\"}")
+      }
       event.append("\"delta\":{\"tool_calls\":[{\"index\":0,")
-      if index == 0 {
+      if beginning.tokens + index == toolStart {
         event.append("\"id\":\"call_sim_")
         event.append(decimal: choice)
         event.append("\",\"type\":\"function\",\"function\":{\"name\":\"simulated_tool\",\"arguments\":\"")
       } else {
         event.append("\"function\":{\"arguments\":\"")
       }
-      appendArgument(index, token)
+      appendArgument(index, of: choice)
       event.append("\"}}]}")
     }
   }
 
+  /// One token of this answer, or what the request does not hold of it yet.
+  mutating func appendToken(_ index: Int, of choice: Int) {
+    let token = SimulatedText.token(
+      beginning.tokens + index, seed: seed &+ UInt64(choice), isForeign: behaviour.writes == .splitCharacters)
+    guard index == 0, beginning.bytes > 0 else { return event.append(token) }
+    let whole = UnsafeRawBufferPointer(start: token.utf8Start, count: token.utf8CodeUnitCount)
+    event.append(UnsafeRawBufferPointer(rebasing: whole[beginning.bytes...]))
+  }
+
   /// A piece of a tool call's arguments: `{"note":"…"}`, as content of a JSON string.
-  mutating func appendArgument(_ index: Int, _ token: StaticString) {
-    if index == 0 {
+  mutating func appendArgument(_ index: Int, of choice: Int) {
+    if beginning.tokens + index == toolStart {
       event.append("{\\\"note\\\":\\\"")
     } else if index == tokens - 1 {
       event.append("\\\"}")
     } else {
-      event.append(token)
+      appendToken(index, of: choice)
     }
   }
 

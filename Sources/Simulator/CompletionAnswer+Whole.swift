@@ -66,23 +66,37 @@ extension CompletionAnswer {
     guard isChat else { return event.append(",\"text\":\"") }
     event.append(",\"message\":{\"role\":\"assistant\",")
     switch behaviour.content {
-    case .text, .nothing: event.append("\"content\":\"")
+    case .text, .nothing, .textThenTool: event.append("\"content\":\"")
     case .reasoning: event.append("\"content\":null,\"reasoning_content\":\"")
     case .tool:
-      event.append("\"content\":null,\"tool_calls\":[{\"id\":\"call_sim_")
-      event.append(decimal: choice)
-      event.append("\",\"type\":\"function\",\"function\":{\"name\":\"simulated_tool\",\"arguments\":\"")
+      event.append("\"content\":null,")
+      startCall(choice)
     }
+  }
+
+  private mutating func startCall(_ choice: Int) {
+    event.append("\"tool_calls\":[{\"id\":\"call_sim_")
+    event.append(decimal: choice)
+    event.append("\",\"type\":\"function\",\"function\":{\"name\":\"simulated_tool\",\"arguments\":\"")
   }
 
   /// The content, and all up to the end of the message.
   private mutating func appendContent(_ choice: Int) {
+    if choice == 0 { event.append(echo) }
+    var isCalling = behaviour.content == .tool && isChat
     for index in 0..<tokens {
-      let token = SimulatedText.token(
-        index, seed: seed &+ UInt64(choice), isForeign: behaviour.writes == .splitCharacters)
-      if behaviour.content == .tool, isChat { appendArgument(index, token) } else { event.append(token) }
+      if beginning.tokens + index < toolStart {
+        appendToken(index, of: choice)
+        continue
+      }
+      if !isCalling {
+        event.append("\",")
+        startCall(choice)
+        isCalling = true
+      }
+      appendArgument(index, of: choice)
     }
-    if behaviour.content == .tool, isChat { return event.append("\"}}]}") }
+    if isCalling { return event.append("\"}}]}") }
     event.append(isChat ? "\"}" : "\"")
   }
 

@@ -22,8 +22,14 @@ struct CompletionAnswer: ~Copyable {
   let isStreamed: Bool
   let wantsUsage: Bool
   let choices: Int
-  /// Tokens per choice.
+  /// Tokens per choice, those that the request holds already not counted.
   let tokens: Int
+  /// What the request holds already of the answer's text.
+  let beginning: AnswerBeginning
+  /// What is repeated at the start, as content of a JSON string.
+  let echo: [UInt8]
+  /// The token of the whole answer with which a tool call begins.
+  let toolStart: Int
   let finishReason: StaticString
   let promptTokens: Int
   let seed: UInt64
@@ -58,23 +64,32 @@ struct CompletionAnswer: ~Copyable {
 
   init(
     _ request: SimulatedRequest, isChat: Bool, behaviour: ModelBehaviour, provider: SimulatedProvider, mayChunk: Bool,
-    model: [UInt8], identifier: String, seed: UInt64, created: Int64, now: UInt64
+    model: [UInt8], identifier: String, beginning: AnswerBeginning, echo: [UInt8], created: Int64, now: UInt64
   ) {
     self.behaviour = behaviour
     self.isChat = isChat
     isStreamed = request.isStreamed != behaviour.swapsForm
     wantsUsage = request.wantsUsage
     choices = behaviour.ignoresN ? 1 : request.choices
-    let wanted = behaviour.content == .nothing ? 0 : behaviour.tokens ?? 40
+    self.beginning = beginning
+    self.echo = echo
+    let whole = behaviour.content == .nothing ? 0 : behaviour.tokens ?? 40
+    let wanted = max(whole - beginning.tokens, 0)
     tokens = min(wanted, request.tokenLimit ?? wanted)
+    toolStart =
+      switch behaviour.content {
+      case .tool where isChat: 0
+      case .textThenTool where isChat: whole / 2
+      default: .max
+      }
     finishReason =
       switch behaviour.finish {
       case .length: "length"
       case .contentFilter: "content_filter"
-      case .natural: tokens < wanted ? "length" : behaviour.content == .tool && isChat ? "tool_calls" : "stop"
+      case .natural: tokens < wanted ? "length" : toolStart < .max ? "tool_calls" : "stop"
       }
     promptTokens = request.promptTokens
-    self.seed = seed
+    seed = beginning.seed
     self.created = created
     self.model = model
     self.provider = provider.name
@@ -96,14 +111,15 @@ struct CompletionAnswer: ~Copyable {
     eventClose = (behaviour.multiline ? "\(lineEnd)data: }" : "}") + lineEnd
 
     jitter = provider.jitter
-    draws = seed
+    draws = beginning.seed
     interval =
       behaviour.paceMilliseconds.map { Double($0) * 1e6 }
       ?? (provider.tokensPerSecond > 0 ? 1e9 / provider.tokensPerSecond : 0)
     headDue = now + UInt64(behaviour.headMilliseconds) * 1_000_000
     due = headDue
     nextComment = headDue + 100_000_000
-    due += drawn(Double(behaviour.firstMilliseconds ?? provider.firstTokenMilliseconds) * 1e6)
+    let first = behaviour.stragglerMilliseconds ?? behaviour.firstMilliseconds ?? provider.firstTokenMilliseconds
+    due += drawn(Double(first) * 1e6)
     if !isStreamed {
       for _ in 0..<(interval > 0 ? tokens : 0) { due += drawn(interval) }
     }
@@ -142,7 +158,7 @@ struct CompletionAnswer: ~Copyable {
   /// How the answer ends at the byte where it is cut.
   func cut(_ writer: inout AnswerWriter) -> Progress {
     switch behaviour.cut?.kind {
-    case .finish, nil: return .ended(.cut)
+    case .finish, .insideChunk, nil: return .ended(.cut)
     case .reset: return .ended(.reset)
     case .clean:
       writer.endBody()
@@ -163,6 +179,13 @@ struct CompletionAnswer: ~Copyable {
         event.append("\"delta\":{\"role\":\"assistant\",\"content\":\"\"}")
         guard endChunk(&writer) else { return cut(&writer) }
       }
+    }
+    if !echo.isEmpty {
+      startChunk(0)
+      event.append(isChat ? "\"delta\":{\"content\":\"" : "\"text\":\"")
+      event.append(echo)
+      event.append(isChat ? "\"}" : "\"")
+      guard endChunk(&writer) else { return cut(&writer) }
     }
     return .more
   }

@@ -1,4 +1,4 @@
-/// Walks over the members of one JSON object, values unread. Lenient: it finds ends, it does not validate.
+/// Walks over the members of one JSON object, or the elements of one array, values unread. Lenient: it finds ends, it does not validate.
 struct JSONMembers {
   private var at: Int
   private let end: Int
@@ -35,6 +35,26 @@ struct JSONMembers {
     skipBlank(bytes)
     guard let value = value(bytes) else { return nil }
     return (quoted.lowerBound + 1..<quoted.upperBound - 1, value)
+  }
+
+  /// The next element of an array, whole; `nil` at the end or at nonsense.
+  mutating func nextElement(_ bytes: Span<UInt8>) -> Range<Int>? {
+    skipBlank(bytes)
+    guard at < end, !isComplete else { return nil }
+    if !isOpen {
+      guard bytes[at] == UInt8(ascii: "[") else { return nil }
+      isOpen = true
+      at += 1
+    } else if bytes[at] == UInt8(ascii: ",") {
+      at += 1
+    }
+    skipBlank(bytes)
+    guard at < end else { return nil }
+    if bytes[at] == UInt8(ascii: "]") {
+      isComplete = true
+      return nil
+    }
+    return value(bytes)
   }
 
   private mutating func skipBlank(_ bytes: Span<UInt8>) {

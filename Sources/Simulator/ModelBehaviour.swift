@@ -1,6 +1,6 @@
 /// What a model's name asks for: length, pace and faults. `ModelWord` lists the words that set each of them.
 struct ModelBehaviour: Sendable {
-  enum CutKind: Sendable { case finish, clean, reset }
+  enum CutKind: Sendable { case finish, clean, reset, insideChunk }
   struct Cut: Sendable {
     var kind: CutKind
     /// Bytes of body that are still sent.
@@ -10,7 +10,7 @@ struct ModelBehaviour: Sendable {
   /// What a refusal says about when to come back, or another special form of it.
   enum RefusalForm: Sendable {
     case plain, past, garbage, spend, context, filter, html, redirect
-    case seconds(Int), milliseconds(Int), date(Int), body(Int), reset(Int)
+    case seconds(Int), milliseconds(Int), date(Int), body(Int), message(milliseconds: Int), reset(Int)
   }
   struct Refusal: Sendable {
     var status: Int
@@ -19,7 +19,7 @@ struct ModelBehaviour: Sendable {
 
   /// No answer at all, in one of four ways.
   enum Silence: Sendable { case silent, halfHead, closed, reset }
-  enum Content: Sendable { case text, nothing, reasoning, tool }
+  enum Content: Sendable { case text, nothing, reasoning, tool, textThenTool }
   enum Finish: Sendable { case natural, length, contentFilter }
   enum UsageShape: Sendable {
     case plain, none, zero, null, negative, huge, string, float, exponent, notANumber, nested, decoy
@@ -33,21 +33,29 @@ struct ModelBehaviour: Sendable {
     case closeIdle(milliseconds: Int)
   }
 
-  /// Of this model, whatever else its name says. `once` and `percent` leave these as they are.
+  /// Of this model, whatever else its name says. `once`, `percent` and `down` leave these as they are.
   var tokens: Int?
   var paceMilliseconds: Int?
   var firstMilliseconds: Int?
   var headMilliseconds = 0
+  /// How many attempts may run at a provider.
+  var concurrency: Int?
 
   /// The faults come in the first attempt of a conversation at a provider only.
   var once = false
   /// The faults come in this many attempts out of a hundred.
   var percent = 100
+  /// The faults come in the first `down` of every `down` + `up` seconds of the wall clock.
+  var downSeconds: Int?
+  var upSeconds = 0
 
   var refusal: Refusal?
   var silence: Silence?
   var cut: Cut?
   var stallAt: Int?
+  var stragglerMilliseconds: Int?
+  var refusesPrefill = false
+  var echoesPrefill = false
   var malformedAt: Int?
   var errorAt: Int?
   var badChunk = false
@@ -101,7 +109,7 @@ struct ModelBehaviour: Sendable {
       word.apply(&self, number)
     }
     if cut != nil, tokens == nil { tokens = 60 }
-    if content == .tool { tokens = max(tokens ?? 12, 2) }
+    if content == .tool || content == .textThenTool { tokens = max(tokens ?? 12, content == .tool ? 2 : 4) }
   }
 
   /// The same length and pace without any fault.
@@ -109,9 +117,25 @@ struct ModelBehaviour: Sendable {
     tokens = other.tokens
     paceMilliseconds = other.paceMilliseconds
     firstMilliseconds = other.firstMilliseconds
+    concurrency = other.concurrency
   }
 
   var withoutFaults: ModelBehaviour { ModelBehaviour(sound: self) }
+
+  /// The behaviour at a time, where there are outages. An outage without another fault is a 503.
+  ///
+  /// - Parameter now: milliseconds since 1970.
+  func at(_ now: Int64) -> ModelBehaviour {
+    guard let downSeconds else { return self }
+    let round = (Int64(downSeconds) + Int64(upSeconds)) * 1000
+    guard round > 0, now % round < Int64(downSeconds) * 1000 else { return withoutFaults }
+    var behaviour = self
+    let isFaulty =
+      refusal != nil || silence != nil || cut != nil || stallAt != nil || errorAt != nil || malformedAt != nil
+      || badChunk || stragglerMilliseconds != nil || headMilliseconds > 0
+    if !isFaulty { behaviour.refusal = Refusal(status: 503) }
+    return behaviour
+  }
 
   /// A parameter: decimal digits, at most 10^12.
   private static func number(_ text: String) -> Int? {

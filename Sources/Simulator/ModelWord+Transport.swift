@@ -40,6 +40,9 @@ extension ModelWord {
       $0.cut = .init(kind: .clean, at: $1)
     },
     ModelWord("rst-at", "N", "the same with RST") { $0.cut = .init(kind: .reset, at: $1) },
+    ModelWord("chunk-cut-at", "N", "60 tokens; FIN after N bytes of body, inside the chunk that was begun") {
+      $0.cut = .init(kind: .insideChunk, at: $1)
+    },
     ModelWord("stall-at", "N", "nothing more after N tokens, the connection stays") { $0.stallAt = $1 },
     ModelWord("no-done", nil, "no [DONE]") { b, _ in b.skipsDone = true },
     ModelWord("no-finish", nil, "no finish event and no [DONE], the framing ends properly") { b, _ in

@@ -61,6 +61,13 @@ extension Simulator {
         text += "  " + form + String(repeating: " ", count: max(2, 20 - form.utf8.count)) + word.meaning + "\n"
       }
     }
+    text += """
+
+      An assistant's message at the end (with or without continue_final_message), and the end of a prompt of
+      /v1/completions, that are how a simulated answer to that conversation begins, are gone on with: the same tokens as
+      without a cut, max_tokens counted from there.
+
+      """
     return text
   }()
 }

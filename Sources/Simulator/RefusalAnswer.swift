@@ -27,6 +27,11 @@ struct RefusalAnswer {
         {"error":{"code":429,"message":"Simulated: quota exceeded","status":"RESOURCE_EXHAUSTED","details":[{"@type":\
         "type.googleapis.com/google.rpc.RetryInfo","retryDelay":"\(seconds)s"}]}}
         """
+    case .message(let milliseconds):
+      let fraction = String(milliseconds % 1000 + 1000).dropFirst()
+      body = Self.envelope(
+        status, "Rate limit reached. Please try again in \(milliseconds / 1000).\(fraction)s.", type: "tokens",
+        code: "rate_limit_exceeded")
     case .spend:
       body = Self.envelope(
         status, "the spending limit is reached", type: "insufficient_quota", code: "insufficient_quota")

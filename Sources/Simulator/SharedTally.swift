@@ -6,6 +6,7 @@ import Synchronization
 final class SharedTally: Sendable {
   private let log: Int32
   private let failedOnce = Mutex<Set<UInt64>>([])
+  private let running = Mutex<[UInt64: Int]>([:])
   let received = Atomic<Int>(0)
   let ended = Atomic<Int>(0)
   let tokens = Atomic<Int>(0)
@@ -36,6 +37,22 @@ final class SharedTally: Sendable {
     failedOnce.withLock { seen in
       if seen.count >= 100_000 { seen.removeAll() }
       return seen.insert(conversation).inserted
+    }
+  }
+
+  /// Counts an attempt as running, unless as many run already as may.
+  func enter(_ model: UInt64, limit: Int) -> Bool {
+    running.withLock { running in
+      let count = running[model] ?? 0
+      if count < limit { running[model] = count + 1 }
+      return count < limit
+    }
+  }
+
+  func leave(_ model: UInt64) {
+    running.withLock { running in
+      let count = running[model] ?? 0
+      running[model] = count > 1 ? count - 1 : nil
     }
   }
 

@@ -64,23 +64,39 @@ extension SimulatedConnection {
       ending = .stale
       return end(.stale, bytes: 0)
     }
-    guard var behaviour = server.behaviour(String(decoding: model, as: UTF8.self)) else {
+    guard var behaviour = server.behaviour(String(decoding: model, as: UTF8.self))?.at(loop.wallMilliseconds) else {
       return fail(404, "the model is not known here; its name must be sim, and words of the list behind dashes")
     }
-    let conversation = body.withSpan { request.conversation($0) }
+    let beginning = body.withSpan { bytes in
+      AnswerBeginning(request, bytes, isChat: isChat, isForeign: behaviour.writes == .splitCharacters)
+    }
+    let name = model.reduce(UInt64(provider)) { SimulatedText.mix($0 ^ UInt64($1)) }
+    if let limit = behaviour.concurrency {
+      guard server.tally.enter(name, limit: limit) else {
+        return fail(503, "as many attempts run as may", type: "server_error")
+      }
+      runningModel = name
+    }
     if behaviour.once {
-      let name = model.reduce(UInt64(provider)) { SimulatedText.mix($0 ^ UInt64($1)) }
-      if !server.tally.isFirst(conversation ^ name) { behaviour = behaviour.withoutFaults }
+      if !server.tally.isFirst(beginning.conversation ^ name) { behaviour = behaviour.withoutFaults }
     } else if behaviour.percent < 100, !server.tally.isDrawn(percent: behaviour.percent) {
       behaviour = behaviour.withoutFaults
     }
     self.behaviour = behaviour
     if let silence = behaviour.silence { return keepSilent(silence) }
     if let refusal = behaviour.refusal { return refuse(as: refusal) }
+    if isChat, request.endsInAssistant, behaviour.refusesPrefill {
+      return fail(400, "this model takes no prefill; the last message must be a user's")
+    }
+    if request.continuesFinalMessage, request.addsGenerationPrompt {
+      return fail(400, "continue_final_message and add_generation_prompt cannot both be true")
+    }
+    let echo = behaviour.echoesPrefill ? request.prefill : nil
     answer = CompletionAnswer(
       request, isChat: isChat, behaviour: behaviour, provider: server.providers[provider],
-      mayChunk: !head.isHTTP10, model: model, identifier: server.nextIdentifier(),
-      seed: request.seed ?? conversation, created: loop.wallMilliseconds / 1000, now: loop.now)
+      mayChunk: !head.isHTTP10, model: model, identifier: server.nextIdentifier(), beginning: beginning,
+      echo: echo.map { range in body.withBytes { [UInt8]($0[range]) } } ?? [],
+      created: loop.wallMilliseconds / 1000, now: loop.now)
   }
 
   private func keepSilent(_ silence: ModelBehaviour.Silence) {
@@ -170,6 +186,8 @@ extension SimulatedConnection {
 
   /// Logs the end of the attempt under way, if there is one.
   func end(_ closing: Closing, bytes: Int) {
+    if let runningModel { server.tally.leave(runningModel) }
+    runningModel = nil
     guard let record else { return }
     self.record = nil
     let tokens = answer?.tokensSent ?? 0

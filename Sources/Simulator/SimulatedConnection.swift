@@ -33,6 +33,8 @@ final class SimulatedConnection: PollTarget, TimerTarget {
   var ending: Closing?
   var record: AttemptRecord?
   var behaviour: ModelBehaviour?
+  /// Of a model with a bound on running attempts, while this one counts.
+  var runningModel: UInt64?
   /// The next request finds the connection closed.
   var isStale = false
 

@@ -11,6 +11,14 @@ struct SimulatedRequest: Sendable {
   /// The value of `messages` or `prompt`, quotes and brackets included.
   private(set) var prompt = 0..<0
 
+  /// Whether the last of `messages` is an assistant's, and what is between the quotes of its content, if that is a text.
+  private(set) var endsInAssistant = false
+  private(set) var prefill: Range<Int>?
+  /// That last message with the comma before it: the conversation is what stands without it.
+  private var prefilling = 0..<0
+  private(set) var continuesFinalMessage = false
+  private(set) var addsGenerationPrompt = false
+
   /// Bytes of the prompt's JSON text over 4, rounded up: how the simulator counts.
   var promptTokens: Int { (prompt.count + 3) / 4 }
 
@@ -25,6 +33,10 @@ struct SimulatedRequest: Sendable {
         isStreamed = Self.equals(bytes, value, "true")
       } else if Self.equals(bytes, key, "prompt") || Self.equals(bytes, key, "messages") {
         prompt = value
+      } else if Self.equals(bytes, key, "continue_final_message") {
+        continuesFinalMessage = Self.equals(bytes, value, "true")
+      } else if Self.equals(bytes, key, "add_generation_prompt") {
+        addsGenerationPrompt = Self.equals(bytes, value, "true")
       } else if Self.equals(bytes, key, "n") {
         choices = min(max(Self.number(bytes, value) ?? 1, 1), 128)
       } else if Self.equals(bytes, key, "seed") {
@@ -42,18 +54,47 @@ struct SimulatedRequest: Sendable {
     }
     if tokenLimit == 0 { tokenLimit = nil }
     guard members.isComplete, !model.isEmpty, !prompt.isEmpty else { return nil }
+    readLastMessage(bytes)
   }
 
-  /// A mark of the conversation: FNV-1a over the prompt's length and last 4 KiB.
-  func conversation(_ bytes: Span<UInt8>) -> UInt64 {
-    Self.hash(bytes, max(prompt.lowerBound, prompt.upperBound - 4096)..<prompt.upperBound)
-      ^ SimulatedText.mix(UInt64(prompt.count))
+  private mutating func readLastMessage(_ bytes: Span<UInt8>) {
+    var messages = JSONMembers(prompt)
+    var (before, last) = (0..<0, 0..<0)
+    while let element = messages.nextElement(bytes) { (before, last) = (last, element) }
+    guard messages.isComplete, !last.isEmpty else { return }
+    var members = JSONMembers(last)
+    var content: Range<Int>?
+    while let (key, value) = members.next(bytes) {
+      if Self.equals(bytes, key, "role") { endsInAssistant = Self.equals(bytes, value, "\"assistant\"") }
+      if Self.equals(bytes, key, "content"), bytes[value.lowerBound] == UInt8(ascii: "\"") {
+        content = value.lowerBound + 1..<value.upperBound - 1
+      }
+    }
+    guard endsInAssistant, let content else { return }
+    prefill = content
+    prefilling = (before.isEmpty ? last.lowerBound : before.upperBound)..<last.upperBound
   }
+
+  /// A mark of the conversation: FNV-1a over the prompt's length and last 4 KiB, without what an assistant is to go on
+  /// with.
+  ///
+  /// - Parameter beginning: a part of the prompt that is the answer's beginning and not the conversation's.
+  func conversation(_ bytes: Span<UInt8>, without beginning: Range<Int>? = nil) -> UInt64 {
+    let left = beginning ?? prefilling
+    let count = prompt.count - left.count
+    var hash = Self.hashStart
+    for place in max(0, count - 4096)..<count {
+      let index = prompt.lowerBound + place
+      hash = Self.hash(hash, bytes[!left.isEmpty && index >= left.lowerBound ? index + left.count : index])
+    }
+    return hash ^ SimulatedText.mix(UInt64(count))
+  }
+
+  private static let hashStart: UInt64 = 0xcbf2_9ce4_8422_2325
+  private static func hash(_ hash: UInt64, _ byte: UInt8) -> UInt64 { (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
 
   private static func hash(_ bytes: Span<UInt8>, _ range: Range<Int>) -> UInt64 {
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    for index in range { hash = (hash ^ UInt64(bytes[index])) &* 0x100_0000_01b3 }
-    return hash
+    range.reduce(hashStart) { hash($0, bytes[$1]) }
   }
 
   private static func number(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Int? {

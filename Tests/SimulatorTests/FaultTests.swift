@@ -34,6 +34,7 @@ import Testing
       let date = try #require(client.complete("sim-429-date").field("retry-after"))
       #expect(date.wholeMatch(of: /[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT/) != nil)
       #expect(client.complete("sim-429-body").text.contains("\"retryDelay\":\"2s\""))
+      #expect(client.complete("sim-429-message-1050").text.contains("Please try again in 1.050s."))
       #expect(client.complete("sim-429-spend").text.contains("\"insufficient_quota\""))
     }
   }
