@@ -16,12 +16,15 @@ final class Gateway: RequestHandler, ErrorPresenter {
     let source: RequestSource
     let hop: Int
     let showsChoice: Bool
+    /// Whether a cut answer may be carried on elsewhere; `nil`: as the route says.
+    let resumes: Bool?
 
-    init(kind: RequestKind, source: RequestSource, hop: Int, showsChoice: Bool) {
+    init(kind: RequestKind, source: RequestSource, hop: Int, showsChoice: Bool, resumes: Bool?) {
       scanner = RequestScanner(kind: kind)
       self.source = source
       self.hop = hop
       self.showsChoice = showsChoice
+      self.resumes = resumes
     }
 
     func clientLeft() {}
@@ -104,7 +107,7 @@ final class Gateway: RequestHandler, ErrorPresenter {
     if let refusal = takePlace(connection, for: incoming.source.key) { return refuse(connection, refusal) }
     relay.begin(
       on: connection, request: request, asked: asked, key: incoming.source.key, hop: incoming.hop,
-      showsChoice: incoming.showsChoice)
+      showsChoice: incoming.showsChoice, resumes: incoming.resumes)
   }
 
   func refused(_ connection: Connection, _ refusal: FramingRefusal) {
@@ -188,9 +191,19 @@ final class Gateway: RequestHandler, ErrorPresenter {
     } catch {
       return ErrorResponse(error)
     }
+    var resumes: Bool?
+    if let wish = head.value("x-pointsman-resume", in: bytes) {
+      guard bytes.matches(wish, "on") || bytes.matches(wish, "off") else {
+        return ErrorResponse(
+          400, "invalid_header", "invalid_request",
+          "X-Pointsman-Resume is `on` or `off`; leave it out for what the route says")
+      }
+      resumes = bytes.matches(wish, "on")
+    }
     connection.exchange = Incoming(
       kind: kind, source: source, hop: hop(connection, bytes),
-      showsChoice: head.value("x-openrouter-metadata", in: bytes).map { bytes.matches($0, "enabled") } ?? false)
+      showsChoice: head.value("x-openrouter-metadata", in: bytes).map { bytes.matches($0, "enabled") } ?? false,
+      resumes: resumes)
     if !head.hasBody {
       return ErrorResponse(400, "missing_body", "invalid_request", "the request has no body; send a JSON object")
     }
@@ -273,7 +286,10 @@ final class Gateway: RequestHandler, ErrorPresenter {
   }
 
   func respond(_ error: RouterError, on connection: Connection, completion: RecordID) {
-    ErrorResponse(error).write(to: connection, id: completion)
+    let response = ErrorResponse(error)
+    // Nothing was asked of a provider, so the ledger knows nothing of it.
+    if error.attempts.isEmpty { counters.add(.refused(status: response.status)) }
+    response.write(to: connection, id: completion)
   }
 
   func inBand(_ error: RouterError) -> (code: Int, type: String) {

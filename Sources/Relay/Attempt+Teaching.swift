@@ -7,7 +7,6 @@ extension Attempt {
   func teach(_ record: AttemptSettled, _ now: UInt64) {
     isCounted = false
     let completion = completion
-    completion.health.attemptEnded(endpoint: place)
     let result = result(of: record)
     let question = completion.asked.question
     let endpoint = completion.table.endpoints[place]

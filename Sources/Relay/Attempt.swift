@@ -271,6 +271,15 @@ final class Attempt: UpstreamObserver {
   /// The record, while the provider's usage may still come.
   private var unmetered: AttemptSettled?
 
+  /// It has ended, though its record waits.
+  func leave(at now: UInt64) {
+    endedAt = now
+    if isCounted, !hasLeft { completion.health.attemptEnded(endpoint: place) }
+    hasLeft = true
+  }
+  private var endedAt: UInt64?
+  private var hasLeft = false
+
   /// Records how the attempt ended; exactly once.
   ///
   /// - Parameter isFinal: this is the attempt whose end the client sees.
@@ -278,7 +287,7 @@ final class Attempt: UpstreamObserver {
     if isOver { return }
     isOver = true
     var record = metered(outcome, isLoser: failure == .hedgeLost)
-    let now = completion.relay.loop.now
+    let now = endedAt ?? completion.relay.loop.now
     record.timeToFirstToken = tally.firstContentAt.map { ($0 &- startedAt) / 1000 }
     record.duration = (now &- startedAt) / 1000
     record.failure = failure
@@ -290,6 +299,7 @@ final class Attempt: UpstreamObserver {
       completion.health.earnHedge(
         route: completion.asked.question.route, nanoUSD: record.cost ?? 0, share: hedge.share)
     }
+    leave(at: now)
     if isCounted { teach(record, now) }
   }
 

@@ -46,6 +46,11 @@ extension Completion {
 
   func go(_ step: NextStep) {
     switch step {
+    case .attempt, .goOn: settlePostponed(isFinal: false)
+    case .end: settlePostponed(isFinal: true)
+    case .wait: break
+    }
+    switch step {
     case .attempt(let ready):
       current = ready.attempt
       start(ready)

@@ -24,23 +24,38 @@ extension Completion {
     if connection != nil {
       let circumstances = RelayStateMachine.Circumstances(
         elapsed: now &- attempt.startedAt, connectionWasStale: isStale, hasOtherKey: hasOtherKey(attempt, failure),
-        wait: wait, hasRival: other != nil, mayResume: carried?.canGoOn ?? false, jitter: jitter)
+        wait: wait, floor: wait ?? Self.unaskedWait, hasRival: other != nil, mayResume: carried?.canGoOn ?? false, jitter: jitter)
       next = self.next(machine.attemptFailed(attempt.step, failed, circumstances))
     }
-    let isFinal =
-      switch next {
-      case .end, nil: other == nil
-      case .attempt, .wait, .goOn: false
-      }
-    attempt.settle(
-      connection == nil ? .cancelled : attempt.isServing ? .interrupted : .failed,
-      connection == nil ? .clientLeft : failure, isFinal: isFinal)
+    let outcome: Outcome = connection == nil ? .cancelled : attempt.isServing ? .interrupted : .failed
+    let settled = connection == nil ? FailureClass.clientLeft : failure
     drop(attempt)
     if let other {
       current = other
       rival = nil
     }
+    switch next {
+    case .wait:
+      // Whether it is the last is known when the wait is over.
+      attempt.leave(at: now)
+      postponed = PostponedSettlement(attempt: attempt, outcome: outcome, failure: settled)
+    case .end, nil: attempt.settle(outcome, settled, isFinal: other == nil)
+    case .attempt, .goOn: attempt.settle(outcome, settled, isFinal: false)
+    }
     if let next { go(next) } else if other == nil { close() }
+  }
+
+  /// An attempt that failed, whose record waits for what follows it.
+  struct PostponedSettlement {
+    var attempt: Attempt
+    var outcome: Outcome
+    var failure: FailureClass
+  }
+
+  func settlePostponed(isFinal: Bool) {
+    guard let waiting = postponed else { return }
+    postponed = nil
+    waiting.attempt.settle(waiting.outcome, waiting.failure, isFinal: isFinal)
   }
 
   /// Whether the provider has a key that was not tried yet, after a failure that was one key's.

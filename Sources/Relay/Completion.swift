@@ -33,6 +33,7 @@ final class Completion: Exchange, TimerTarget {
   var rival: Attempt?
   /// What is tried once its time has come.
   var waiting: RelayStateMachine.Step?
+  var postponed: PostponedSettlement?
   var deadlines = CompletionDeadlines()
   /// What has to be known to carry the answer on elsewhere; `nil` where that is not allowed.
   var carried: CarriedAnswer?
@@ -145,6 +146,7 @@ final class Completion: Exchange, TimerTarget {
   func close() {
     if isOver { return }
     isOver = true
+    settlePostponed(isFinal: true)
     if responseBegan { relay.streamsClosed &+= 1 }
     relay.loop.removeTimer(timer)
     current = nil

@@ -103,7 +103,7 @@ public final class Relay {
   ///   - resumes: whether a cut answer may be carried on elsewhere, as the client says; `nil`: as the route says.
   public func begin(
     on connection: Connection, request: RequestScan, asked: AskedQuestion, key: String, hop: Int, showsChoice: Bool,
-    resumes: Bool? = nil
+    resumes: Bool?
   ) {
     let completion = Completion(
       relay: self, connection: connection, request: request, asked: asked, key: key, hop: hop,

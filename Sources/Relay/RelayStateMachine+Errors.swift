@@ -58,7 +58,6 @@ extension RelayStateMachine {
   private func told(_ real: [FailedAttempt]) -> String {
     var parts = real.suffix(FailedAttempt.toldLimit).map { "\($0.provider): \($0.message)" }
     if real.count > parts.count { parts.insert("\(real.count - parts.count) more before", at: 0) }
-    parts += unreached
     return parts.isEmpty ? "" : " (\(parts.joined(separator: "; ")))"
   }
 

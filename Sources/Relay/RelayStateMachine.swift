@@ -73,6 +73,8 @@ struct RelayStateMachine: ~Copyable {
     var hasOtherKey = false
     /// Nanoseconds that the provider asked to be left alone for.
     var wait: UInt64?
+    /// Nanoseconds that it is left alone for after a 429, asked or not.
+    var floor: UInt64 = 0
     /// Another attempt of the completion is under way.
     var hasRival = false
     /// What was delivered could be carried on.
@@ -97,7 +99,6 @@ struct RelayStateMachine: ~Copyable {
   /// Endpoints that were out when it was their turn: they are tried when nothing else is left.
   private var passed: [Int] = []
   private var shortestLimit: (place: Int, nanoseconds: UInt64)?
-  private var noAddress: [Int] = []
   private var hasWaited = false
   /// Only endpoints whose context is declared larger than this may still serve.
   private var contextFloor: Int?
@@ -132,7 +133,12 @@ struct RelayStateMachine: ~Copyable {
   /// - Parameter jitter: nanoseconds, drawn evenly up to `longestJitter`.
   mutating func refused(_ step: Step, _ refusal: Refusal, jitter: UInt64) -> Action {
     switch refusal {
-    case .noAddress: noAddress.append(step.place)
+    case .noAddress:
+      // Nothing was sent, so there is no attempt to record; the client is told of it all the same.
+      failures.append(
+        FailedAttempt(
+          place: step.place, provider: table.providers[table.endpoints[step.place].provider].displayName,
+          failure: .connect, message: "its name has no address"))
     case .breaker, .noKey:
       let wasTried = failures.contains { $0.place == step.place }
       if !step.isForced, !wasTried, !hasDeliveredContent { passed.append(step.place) }
@@ -207,6 +213,7 @@ struct RelayStateMachine: ~Copyable {
       step.isForced = true
       step.charge = .free
       step.tries.fresh = true
+      step.tries.keys = 0
       return .attempt(step)
     }
     if hasDeliveredContent {
@@ -240,6 +247,7 @@ struct RelayStateMachine: ~Copyable {
       step.isForced = true
       step.charge = .always
       step.tries.again = true
+      step.tries.keys = 0
       return .attempt(step)
     case .again, .next:
       return next(jitter: circumstances.jitter)
@@ -248,17 +256,17 @@ struct RelayStateMachine: ~Copyable {
 
   /// What it asked for is a floor. A short wait is worth it, once; a long one belongs to the next candidate.
   private mutating func afterRateLimit(_ step: Step, _ circumstances: Circumstances) -> Action {
-    let wait = circumstances.wait ?? 0
-    if wait > 0, wait <= Self.longestWait, !step.tries.waited {
+    if let wait = circumstances.wait, wait <= Self.longestWait, !step.tries.waited {
       var step = step
       step.reason = .retry
-      step.delay = wait &+ circumstances.jitter
+      step.delay = max(wait, 1) &+ circumstances.jitter
       step.charge = .always
       step.tries.waited = true
       step.tries.keys = 0
       return .attempt(step)
     }
-    if wait > 0, shortestLimit.map({ wait < $0.nanoseconds }) ?? true { shortestLimit = (step.place, wait) }
+    let floor = circumstances.floor
+    if shortestLimit.map({ floor < $0.nanoseconds }) ?? true { shortestLimit = (step.place, floor) }
     if step.tries.waited { hasWaited = true }
     return next(jitter: circumstances.jitter)
   }
@@ -299,21 +307,14 @@ struct RelayStateMachine: ~Copyable {
     return Self.shortest(waits.compactMap(\.retryAfter)) ?? "1"
   }
 
-  /// What was never asked, in words.
-  var unreached: [String] {
-    noAddress.prefix(FailedAttempt.toldLimit).map {
-      "\(table.providers[table.endpoints[$0].provider].displayName): its name has no address"
-    }
-  }
-
   // MARK: - Resuming
 
   /// Who carries on: the plan's endpoints of the same model that have not failed, then the one that broke off, once.
   private mutating func nextResume(jitter: UInt64) -> Action {
     guard let cutPlace, resumed.count < Self.resumeLimit else { return .giveUp(brokenStream()) }
     for place in plan.endpoints {
-      guard carriesOn(place, after: cutPlace), !resumed.contains(place), !failures.contains(where: { $0.place == place })
-      else { continue }
+      let hasFailed = failures.contains { $0.place == place }
+      guard carriesOn(place, after: cutPlace), !resumed.contains(place), !hasFailed else { continue }
       resumed.append(place)
       return .attempt(Step(place: place, reason: .resume, charge: .unlessSound))
     }

@@ -82,7 +82,7 @@ def test_without_fallbacks_the_upstream_error_is_returned(simulator, start_route
   routes["models"]["maker/main"]["endpoints"][0]["model"] = "sim-503"
   router = start_router(routes)
   assert served(router, provider={"order": ["plain"]}) == "tools"
-  refused(served(router, provider={"order": ["plain"], "allow_fallbacks": False}), 502, "plain", "503")
+  refused(served(router, provider={"order": ["plain"], "allow_fallbacks": False}), 503, "plain", "503")
   rows = router.ledger_rows(3)
   assert [row["provider"] for row in rows] == ["plain", "tools", "plain"]
 

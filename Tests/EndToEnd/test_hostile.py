@@ -162,7 +162,7 @@ class EvilProvider:
         while head := b"".join(iter(reader.readline, b"\r\n")):
           length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n")
                         if line.lower().startswith(b"content-length:"))
-          for part in self.answers[json.loads(reader.read(length))["model"]]:
+          for part in self.answers[json.loads(reader.read(length))["model"].split("+")[0]]:
             if part == "drip":
               for _ in range(200):
                 connection.sendall(b" ")
@@ -179,18 +179,24 @@ class EvilProvider:
 
 @pytest.fixture(scope="module")
 def router(binary, simulator, run_folder):
-  """Each word is a model at the evil provider; WORD-2 is a route with a sound provider behind it."""
+  """Each word is a model at the evil provider; WORD-2 and WORD-2w are routes with a sound provider behind an endpoint of
+  their own at a provider of its own, which no failure of another request has put out."""
   evils = {name: EvilProvider(ANSWERS | leaks(key)) for name, key in KEYS.items()}
   timeouts = {"headers": "2s", "first_token": "2s", "gap": "2s", "unstreamed": "1s"}
   price = {"input": 1, "output": 2}
   words = {word: "evil" for word in [*ANSWERS, *LEAKS]} | {f"{word}-formless": "formless" for word in LEAKS}
   routes = {
     "providers": {"sim": simulator.provider()} | {
-      name: {"base_url": evil.url, "api_key": KEYS[name], "timeouts": timeouts} for name, evil in evils.items()},
+      name + more: {"base_url": evil.url, "api_key": KEYS[name], "timeouts": timeouts}
+      for name, evil in evils.items() for more in ("", "-first")},
     "models": {"sound-model": {"endpoints": [{"provider": "sim", "model": "sim-tokens-3", "price": price}]}} | {
       word: {"endpoints": [{"provider": name, "model": word.removesuffix("-formless"), "price": price}]}
-      for word, name in words.items()},
-    "routes": {f"{word}-2": {"models": [word, "sound-model"], "policy": "order"} for word in words},
+      for word, name in words.items()} | {
+      f"first-of-{word}-{way}": {"endpoints": [
+        {"provider": f"{name}-first", "model": f"{word.removesuffix('-formless')}+{way}", "price": price}]}
+      for word, name in words.items() for way in ("2", "2w")},
+    "routes": {f"{word}-{way}": {"models": [f"first-of-{word}-{way}", "sound-model"], "policy": "order"}
+               for word in words for way in ("2", "2w")},
   }
   router = Router(binary, run_folder, routes, "hostile")
   try:
@@ -274,7 +280,7 @@ def test_a_response_that_is_none_is_a_bad_one(router, word, said, streamed):
   answer, [row] = ask_for(router, word, streamed)
   assert answer.status == 502 and said in answer.json()["error"]["message"]
   assert (row["outcome"], row["failure"]) == ("failed", "bad_response")
-  answer, rows = ask_for(router, f"{word}-2", streamed)
+  answer, rows = ask_for(router, f"{word}-2" if streamed else f"{word}-2w", streamed)
   assert answer.status == 200 and [row["outcome"] for row in rows] == ["failed", "completed"]
 
 
@@ -300,7 +306,7 @@ def test_a_finish_reason_of_error_is_an_error(router):
     answer, [row] = ask_for(router, word, streamed)
     assert answer.status == 502 and (row["outcome"], row["failure"]) == ("failed", "error_event")
     answer, rows = ask_for(router, f"{word}-2", streamed)
-    assert answer.status == 200 and [row["provider"] for row in rows] == ["evil", "sim"]
+    assert answer.status == 200 and [row["provider"] for row in rows] == ["evil-first", "sim"]
 
 
 @pytest.mark.parametrize("word", ["event-error", "object-error"])
@@ -316,7 +322,7 @@ def test_an_answer_that_drips_is_cut_off_at_the_deadline_of_whole_answers(router
   assert answer.status == 504 and "unstreamed" in answer.json()["error"]["message"]
   assert (row["outcome"], row["failure"]) == ("failed", "stalled")
   answer, rows = ask_for(router, "drip-2", streamed=False)
-  assert answer.status == 200 and [row["provider"] for row in rows] == ["evil", "sim"]
+  assert answer.status == 200 and [row["provider"] for row in rows] == ["evil-first", "sim"]
 
 
 # Counts.

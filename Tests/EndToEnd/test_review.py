@@ -184,9 +184,9 @@ def test_the_last_attempt_is_final_also_when_the_next_has_no_address(start_provi
   answer = chat(router)
   assert answer.status == 502
   assert [error["code"] for error in answer.json()["error"]["metadata"]["previous_errors"]] == [
-    "server_error", "connect"]
-  [row] = rows_of(router, answer)
-  assert (row["outcome"], row["final"]) == ("failed", True)
+    "overloaded", "overloaded", "connect"]
+  assert [(row["outcome"], row["reason"], row["final"]) for row in rows_of(router, answer, 2)] == [
+    ("failed", "first", False), ("failed", "retry", True)]
 
 
 def test_one_without_an_address_is_passed_over(start_provider, start_router):
@@ -194,8 +194,8 @@ def test_one_without_an_address_is_passed_over(start_provider, start_router):
   router = start_router(routes(failing.url, "http://nowhere.invalid/v1", sound.url))
   answer = chat(router)
   assert answer.status == 200
-  assert [(row["outcome"], row["final"]) for row in rows_of(router, answer, 2)] == [
-    ("failed", False), ("completed", True)]
+  assert [(row["outcome"], row["final"]) for row in rows_of(router, answer, 3)] == [
+    ("failed", False), ("failed", False), ("completed", True)]
 
 
 def test_a_request_that_is_whole_only_after_the_stop_does_not_hold_it_up(start_provider, start_router):
@@ -260,9 +260,9 @@ ERRORS = {
   "rate": ({"code": 429, "message": "slow down"}, "rate_limited", True, 429),
   "rate-word": ({"type": "rate_limit_error", "message": "slow down"}, "rate_limited", True, 429),
   "key": ({"code": "invalid_api_key", "message": "no"}, "provider_auth", True, 502),
-  "quota": ({"code": "insufficient_quota", "type": "invalid_request_error"}, "provider_auth", True, 502),
-  "context": ({"code": 400, "message": "maximum context length is 10"}, "bad_request", False, 400),
-  "context-word": ({"code": "context_length_exceeded", "message": "too long"}, "bad_request", False, 400),
+  "quota": ({"code": "insufficient_quota", "type": "invalid_request_error"}, "provider_spent", True, 502),
+  "context": ({"code": 400, "message": "maximum context length is 10"}, "context_length", False, 400),
+  "context-word": ({"code": "context_length_exceeded", "message": "too long"}, "context_length", False, 400),
   "unknown": ({"message": "it broke"}, "error_event", True, 502),
   "server": ({"code": 500, "message": "it broke"}, "error_event", True, 502),
 }
@@ -291,7 +291,7 @@ def test_an_account_without_money_is_the_providers_failure_whatever_its_status(s
     start_provider(sends(whole(said, "400 Bad Request"))).url, start_provider(sends(whole())).url))
   answer = chat(router)
   assert answer.status == 200
-  assert [row["failure"] for row in rows_of(router, answer, 2)] == ["provider_auth", "none"]
+  assert [row["failure"] for row in rows_of(router, answer, 2)] == ["provider_spent", "none"]
 
 
 def test_a_list_is_read_from_a_provider_with_an_authority_of_its_own(tmp_path, start_provider, start_router):

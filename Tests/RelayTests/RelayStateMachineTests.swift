@@ -71,11 +71,12 @@ import Testing
   func `what may pass is tried once more at the same endpoint, then at the next`(_ failure: FailureClass) throws {
     let table = try Self.table(["", ""])
     var machine = Self.machine(table)
-    let first = try Self.step(machine.start(), of: &machine)
+    var first = try Self.step(machine.start(), of: &machine)
+    first.tries.keys = 1
     let again = try Self.step(
       machine.attemptFailed(first, Self.failure(failure, status: 503), .init(jitter: 7)), of: &machine)
     #expect(again.place == 0 && again.reason == .retry && again.delay == 7 && again.charge == .always)
-    #expect(again.needsFreshConnection == (failure == .truncated))
+    #expect(again.needsFreshConnection == (failure == .truncated) && again.tries.keys == 0)
     let next = try Self.step(machine.attemptFailed(again, Self.failure(failure, status: 503), .init()), of: &machine)
     #expect(next.place == 1 && next.reason == .fallback)
   }
@@ -112,11 +113,12 @@ import Testing
   @Test func `a dead kept connection is tried once more on a fresh one, free of charge`() throws {
     let table = try Self.table(["", ""])
     var machine = Self.machine(table)
-    let first = try Self.step(machine.start(), of: &machine)
+    var first = try Self.step(machine.start(), of: &machine)
+    first.tries.keys = 1
     let fresh = try Self.step(
       machine.attemptFailed(first, Self.failure(.staleConnection), .init(connectionWasStale: true)), of: &machine)
     #expect(fresh.place == 0 && fresh.reason == .staleConnection && fresh.needsFreshConnection)
-    #expect(fresh.charge == .free && fresh.delay == 0)
+    #expect(fresh.charge == .free && fresh.delay == 0 && fresh.tries.keys == 0)
     let next = try Self.step(
       machine.attemptFailed(fresh, Self.failure(.staleConnection), .init(connectionWasStale: true)), of: &machine)
     #expect(next.place == 1)
@@ -182,12 +184,26 @@ import Testing
     let first = try Self.step(machine.start(), of: &machine)
     let next = try Self.step(
       machine.attemptFailed(
-        first, Self.failure(.rateLimited, retryAfter: "30"), .init(wait: 30_000_000_000)), of: &machine)
+        first, Self.failure(.rateLimited, retryAfter: "30"), .init(wait: 30_000_000_000, floor: 30_000_000_000)),
+      of: &machine)
     let error = try Self.error(
       machine.attemptFailed(
-        next, Self.failure(.rateLimited, at: 1, retryAfter: "7"), .init(wait: 6_100_000_000)))
+        next, Self.failure(.rateLimited, at: 1, retryAfter: "7"), .init(wait: 6_100_000_000, floor: 6_100_000_000)))
     #expect(error.code == .rateLimited)
     #expect(error.retryAfter == "7")
+  }
+
+  @Test func `429 without a word on when to come back is waited out once when nothing else is left`() throws {
+    let table = try Self.table(["", ""])
+    var machine = Self.machine(table)
+    let floor = Machine.Circumstances(floor: 1_000_000_000)
+    let first = try Self.step(machine.start(), of: &machine)
+    let next = try Self.step(machine.attemptFailed(first, Self.failure(.rateLimited), floor), of: &machine)
+    #expect(next.place == 1 && next.delay == 0)
+    let waited = try Self.step(machine.attemptFailed(next, Self.failure(.rateLimited, at: 1), floor), of: &machine)
+    #expect(waited.place == 0 && waited.reason == .retry && waited.delay == 1_000_000_000)
+    let error = try Self.error(machine.attemptFailed(waited, Self.failure(.rateLimited), floor))
+    #expect(error.code == .rateLimited && error.retryAfter == "1")
   }
 
   @Test func `endpoints that may not be asked yet are not asked, and a short wait for them is waited once`() throws {
@@ -274,7 +290,8 @@ import Testing
       machine.attemptFailed(first, Self.failure(.stalled, delivered: true), .init(mayResume: true)))
   }
 
-  @Test func `a second attempt goes to the plan's next of the same model, and the first's failure waits for it`() throws {
+  @Test func `a second attempt goes to the plan's next of the same model, and the first's failure waits for it`() throws
+  {
     let table = try Self.table(["", ""], other: true)
     var machine = Self.machine(table)
     let first = try Self.step(machine.start(), of: &machine)
