@@ -10,6 +10,10 @@ import Synchronization
 import Telemetry
 import Upstream
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// The data plane: one loop per core, each with its own listener, connections, upstream side and journal. The admin
 /// plane talks to it through its mailboxes alone.
 public final class DataPlane: Sendable {
@@ -58,6 +62,7 @@ public final class DataPlane: Sendable {
   /// - Throws: `SystemError` when an address cannot be listened on, `JournalError` when a journal cannot be made.
   public init(_ configuration: Configuration) throws {
     CurlClient.initializeProcess()
+    Self.allowDescriptors()
     let taken = pm_check_free(configuration.host, configuration.port)
     if taken < 0 { throw SystemError(call: "listen", code: -taken) }
     var mailboxes: [Mailbox<Message>] = []
@@ -127,6 +132,15 @@ public final class DataPlane: Sendable {
   /// Waits until every loop has ended.
   public func join() {
     for thread in threads { thread.join() }
+  }
+
+  /// As many descriptors as the process may have: a completion takes two, and often only 1,024 are given at first.
+  private static func allowDescriptors() {
+    let descriptors = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    var limit = rlimit()
+    guard getrlimit(descriptors, &limit) == 0 else { return }
+    limit.rlim_cur = limit.rlim_max
+    setrlimit(descriptors, &limit)
   }
 
   /// A loop's thread reports here that it listens, or why it cannot.

@@ -49,8 +49,11 @@ public struct ServerLimits: Sendable {
   public var bodies = BoundedCount(bound: 1 << 30)
   public var connections = BoundedCount(bound: 20_000)
   /// Unwritten response bytes above which the upstream is paused, and below which it goes on.
-  public var outputHigh = 256 << 10
-  public var outputLow = 64 << 10
+  public var outputHigh = 96 << 10
+  public var outputLow = 32 << 10
+  /// Bytes that the kernel holds of a response before it has sent them: without this it would take megabytes for a client
+  /// that reads slowly, and the upstream would be paused only after those.
+  public var unsentInKernel: Int32 = 128 << 10
 
   public init() {}
 }

@@ -62,6 +62,9 @@ public final class Server: PollTarget, TimerTarget {
     listener = pm_listen(host, port, Int32(Self.backlog))
     if listener < 0 { throw SystemError(call: "listen on \(host):\(port)", code: -listener) }
     self.port = Int(pm_local_port(listener))
+    // Accepted connections inherit it. A kernel that refuses only holds more.
+    var unsent = limits.unsentInKernel
+    setsockopt(listener, Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, &unsent, socklen_t(MemoryLayout<Int32>.size))
     registration = loop.add(listener, interest: .read, target: self)
     if registration == nil {
       pm_close(listener)
