@@ -11,8 +11,15 @@ protocol Chooser: AnyObject {
   /// The endpoint to try; `nil`: give up.
   func next(_ request: JudgedRequest, at now: UInt64) -> Int?
 
+  /// The first token of the running attempt came. Not every chooser learns from that.
+  func answers(_ request: JudgedRequest, at now: UInt64)
+
   /// An attempt ended. After `completed` and `interrupted` the request is over, as after `next` gave `nil`.
   func ended(_ request: JudgedRequest, _ report: AttemptReport, at now: UInt64)
+}
+
+extension Chooser {
+  func answers(_ request: JudgedRequest, at now: UInt64) {}
 }
 
 /// One request of an agent.

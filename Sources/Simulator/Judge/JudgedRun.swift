@@ -7,6 +7,7 @@ struct JudgedRun {
   private enum Event {
     case notice
     case send(conversation: Int)
+    case answer(JudgedRequest)
     case attempt(conversation: Int, AttemptReport, isIn: Bool)
   }
 
@@ -54,6 +55,7 @@ struct JudgedRun {
       switch event {
       case .notice: chooser.hear(world, at: now)
       case .send(let conversation): send(conversation, now)
+      case .answer(let request): chooser.answers(request, at: now)
       case .attempt(let conversation, let report, let isIn): ended(conversation, report, isIn: isIn, now)
       }
     }
@@ -116,6 +118,7 @@ struct JudgedRun {
         report.firstToken = nil
       }
     }
+    if report.firstToken != nil { queue.add(.answer(request), at: first) }
     queue.add(.attempt(conversation: conversation, report, isIn: true), at: last)
   }
 

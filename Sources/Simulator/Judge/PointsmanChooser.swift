@@ -28,7 +28,8 @@ final class PointsmanChooser: Chooser {
     var question: Question
     /// What is not tried yet, in order.
     var plan: [Int]
-    /// Of the running attempt.
+    /// Of the running attempt, in terms of the world.
+    var endpoint = 0
     var isProbe = false
     var scannedBytes: Int
   }
@@ -128,10 +129,18 @@ final class PointsmanChooser: Chooser {
       break
     }
     let endpoint = going.plan.remove(at: chosen)
+    going.endpoint = endpoint
     going.isProbe = isProbe
     underWay[request.id] = going
     if let place = places[endpoint] { health.attemptStarted(endpoint: place) }
     return endpoint
+  }
+
+  /// A probe has shown what it is for as soon as content comes; others need not wait for the end of its answer.
+  func answers(_ request: JudgedRequest, at now: UInt64) {
+    guard let going = underWay[request.id], going.isProbe, let place = places[going.endpoint] else { return }
+    health.record(endpoint: place, succeeded: true, wasProbe: true, now: now)
+    underWay[request.id]?.isProbe = false
   }
 
   func ended(_ request: JudgedRequest, _ report: AttemptReport, at now: UInt64) {
