@@ -98,6 +98,12 @@ import Testing
     #expect(health.limitedFor(endpoint: 0, now: Self.now) == 300 * Self.second)
     let later = Self.now + 300 * Self.second
     #expect(!health.look(0, now: later).isLimited)
+    // What asks for other than a free one.
+    #expect(health.hasKey(endpoint: 0, tried: 0, now: later) && !health.hasKey(endpoint: 0, tried: 1, now: later))
+    #expect(health.rateLimitedFor(endpoint: 0, now: later) == 0)
+    #expect(health.rateLimitedFor(endpoint: 0, now: Self.now) == 600 * Self.second)
+    #expect(health.anyKey(endpoint: 0, tried: 0, now: Self.now) == 0)
+    #expect(health.anyKey(endpoint: 0, tried: 1, now: Self.now) == nil)
     #expect(health.key(endpoint: 0, now: later) == 0)
     // Its trial is under way; when nobody speaks of that any more the next may try.
     #expect(health.look(0, now: later).isLimited && health.key(endpoint: 0, now: later) == nil)

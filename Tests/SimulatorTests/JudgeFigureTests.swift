@@ -22,7 +22,9 @@ struct JudgeFigureTests {
       let price = try #require(rows["pointsman price"])
       #expect(price.costRatio <= 1.10, "\(trace.name)")
       #expect(price.success >= oracle.success - 0.002, "\(trace.name)")
-      #expect(price.cacheReached >= 0.95, "\(trace.name)")
+      // An outage ends by one probe at a time: conversations that come meanwhile leave their cache. Without that the
+      // flapping providers' caches would be reached in 96 of 100 cases, at the cost of a failed try for each of these.
+      #expect(price.cacheReached >= 0.94, "\(trace.name)")
       for row in trace.rows { sums[row.chooser, default: 0] += row.costRatio }
       // Where a failed try costs only time, going back to the same endpoint at once is a little cheaper: some are ahead by
       // that. One that refuses turns is behind, however cheap.
