@@ -25,6 +25,29 @@ enum WireProperties {
     for askUsage in [false, true] {
       if let broken = splice(bytes, scan, askUsage) ?? spliceMore(bytes, scan, askUsage, &random) { return broken }
     }
+    return continued(bytes, scan, &random)
+  }
+
+  /// A request that is gone on with has all its members but for those that must change.
+  private static func continued(_ bytes: [UInt8], _ scan: RequestScan, _ random: inout SeededRandom) -> String? {
+    let alphabet = Array("a\"\\ é\n")
+    let text = (0..<Int.random(in: 0...20, using: &random)).map { _ in alphabet.randomElement(using: &random) ?? "a" }
+    let generated = Int.random(in: 0...3, using: &random)
+    for continuation in Continuation.allCases {
+      guard
+        let (body, again) = scan.continued(
+          bytes.span, by: Array(String(text).utf8), generated: generated, as: continuation)
+      else { continue }
+      let changed = ["messages", "prompt", "max_tokens", "max_completion_tokens"]
+      let flags = ["continue_final_message", "add_generation_prompt"]
+      func kept(_ bytes: [UInt8], _ scan: RequestScan) -> [Member] {
+        members(bytes, scan).filter { !(changed + flags).map { Array($0.utf8) }.contains($0.key) }
+      }
+      if kept(body, again) != kept(bytes, scan) { return "going on with it changes another member" }
+      let limit = scan.maxOutputTokens.map { $0 - generated }
+      if again.maxOutputTokens != limit || limit ?? 1 < 1 { return "the limit is not what is left" }
+      if again.choiceCount != scan.choiceCount { return "going on with it asks for other choices" }
+    }
     return nil
   }
 
