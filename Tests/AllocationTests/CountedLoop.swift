@@ -49,7 +49,7 @@ final class CountedLoop {
     let configuration = DataPlane.Configuration(
       host: "127.0.0.1", port: 0, loops: 1,
       snapshot: RelaySnapshot(
-        candidates: CandidateTable(table), health: EndpointHealth(count: table.endpoints.count),
+        candidates: CandidateTable(table), health: EndpointHealth(table),
         knowledge: statistics.knowledge(for: table, now: 1), conversations: ConversationIndex(),
         addresses: Array(repeating: nil, count: table.providers.count)),
       tls: nil,

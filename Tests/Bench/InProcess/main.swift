@@ -44,7 +44,7 @@ var kept = 0
 var random = FastRandom(seed: 1)
 for candidates in [3, 10, 1000] {
   let table = table(routes(endpoints: candidates, models: 1))
-  let health = EndpointHealth(count: candidates)
+  let health = EndpointHealth(table)
   let facts = CandidateTable(table)
   let knowledge = Knowledge(
     endpoints: table.endpoints.map { _ in EndpointEstimate() }, reports: [], routes: [RouteEstimate()])
