@@ -4,7 +4,6 @@ than one answer to show.
 import concurrent.futures
 import contextlib
 import re
-import signal
 import socket
 import ssl
 import threading
@@ -334,77 +333,6 @@ def test_tokens_are_passed_on_as_they_come(simulator, start_router):
   gaps = sorted(later - earlier for earlier, later in zip(arrived, arrived[1:]))
   assert len(gaps) >= count - 1
   assert pace / 2 < gaps[len(gaps) // 2] < pace * 2, gaps
-
-
-# Over time (rows 34 to 36).
-
-def test_an_outage_gets_little_more_load_than_there_are_requests(simulator, start_router):
-  count = 60
-  router = start_router(route_to([("first", "sim-503", 1), ("second", "sim-500", 1)],
-                                 {name: simulator.provider() for name in ("first", "second")}, policy="order"))
-  answers = [ask(router.port, CHAT, request("chat", False)) for _ in range(count)]
-  assert {answer.status for answer in answers} <= {502, 503}
-  generations = {answer.field("x-generation-id") for answer in answers}
-  rows = ledger_of(router, generations, 10)
-  assert set(rows) == generations
-  # A dead kept connection is no answer of the provider, and costs nothing of what may be tried.
-  sent = [row for attempts in rows.values() for row in attempts if row["failure"] != "stale_connection"]
-  assert count < len(sent) <= count * 1.2 + 3
-
-
-def test_a_machine_that_stops_is_noticed_by_the_clock_alone(binary, tmp_path, simulator, start_router):
-  """No FIN and no RST: the connection stays, and nothing comes."""
-  stopping = Simulator(binary, tmp_path)
-  try:
-    stopping.start()
-    routes = route_to([("stopping", "sim-tokens-400-pace-10", 1), ("sound", "sim", 1)],
-                      {"stopping": stopping.provider(), "sound": simulator.provider()}, policy="order")
-    routes["routes"]["chat"]["timeouts"] = SHORT_TIMEOUTS
-    router = start_router(routes)
-    with RawClient(router.port) as client:
-      client.send(request_bytes(CHAT, request("chat", True)))
-      _, fields = client.read_head()
-      first = client.read_exactly(int(client.read_line(), 16) + 2)
-      stopping.process.send_signal(signal.SIGSTOP)
-      stopped = time.monotonic()
-      body = (first + client.read_body(fields)).decode()
-    assert 0.6 < time.monotonic() - stopped < 0.7 + LATE
-    assert "[DONE]" not in body and '"error":{' in body.split("\n\n")[-2]
-    began = time.monotonic()
-    answer = ask(router.port, CHAT, request("chat", True))
-    assert_whole_answer(answer, True, "stop")
-    assert answer.field("x-pointsman-provider") == "sound" and time.monotonic() - began < 0.7 + LATE
-  finally:
-    if stopping.running:
-      stopping.process.send_signal(signal.SIGCONT)
-    stopping.stop()
-
-
-def test_a_provider_that_goes_and_comes_back_is_seldom_asked_meanwhile(binary, tmp_path, simulator, start_router):
-  flapping = Simulator(binary, tmp_path)
-  try:
-    flapping.start()
-    router = start_router(route_to([("flapping", "sim", 1), ("sound", "sim", 1)],
-                                   {"flapping": flapping.provider(), "sound": simulator.provider()}, policy="order"))
-
-    def served():
-      answer = ask(router.port, CHAT, request("chat", False))
-      assert answer.status == 200, answer.body
-      return answer.field("x-pointsman-provider")
-
-    assert served() == "flapping"
-    flapping.kill()
-    gone = time.monotonic()
-    while time.monotonic() - gone < 5:
-      assert served() == "sound"
-      time.sleep(0.05)
-    flapping.start()
-    wait_until(lambda: served() == "flapping", "it does not get its requests back", 15, every=0.05)
-  finally:
-    flapping.stop()
-  failed = [row for row in router.ledger_rows(50) if row["outcome"] == "failed"]
-  # One or two show that it is gone; then it is tried after 2 s, and 4 s later.
-  assert 1 <= len(failed) <= 5 and {row["failure"] for row in failed} <= {"connect", "stale_connection", "truncated"}
 
 
 # Memory.
