@@ -138,6 +138,7 @@ extension Connection {
     responseStarted = false
     isChunkedResponse = false
     isAnswered = false
+    keepsTicket = false
     setPhase(.max)
   }
 

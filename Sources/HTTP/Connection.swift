@@ -82,6 +82,8 @@ public final class Connection: PollTarget, TimerTarget {
   public private(set) var bodyGeneration: UInt64 = 0
   /// What the handler counts the request at hand by; 0: nothing. It gets it back when the request is over.
   public var ticket = 0
+  /// Set by an exchange whose work goes on without its client: it then returns the ticket itself.
+  public var keepsTicket = false
 
   public var loop: EventLoop { server.loop }
 
@@ -165,8 +167,9 @@ public final class Connection: PollTarget, TimerTarget {
   /// The peer closed or reset, or does not take what it asked for.
   func clientGone() {
     let owner = exchange
-    close()
+    end()
     owner?.clientLeft()
+    if !keepsTicket { returnTicket() }
   }
 
   // MARK: - Deadlines and interest
@@ -299,6 +302,11 @@ public final class Connection: PollTarget, TimerTarget {
 
   /// Closes at once; unwritten output is lost.
   public func close() {
+    end()
+    if !keepsTicket { returnTicket() }
+  }
+
+  private func end() {
     if isClosed { return }
     // Only where nothing is cut off may the client be told that it was all.
     if case .head = state, output.isEmpty { _ = transport.endTLS() }
@@ -310,10 +318,11 @@ public final class Connection: PollTarget, TimerTarget {
     transport.close()
     uncountBody()
     server.forget(self)
-    returnTicket()
   }
 
-  func returnTicket() {
+  /// Gives the ticket back now; once is enough.
+  public func returnTicket() {
+    keepsTicket = false
     guard ticket != 0 else { return }
     let ended = ticket
     ticket = 0

@@ -82,7 +82,7 @@ def test_a_key_has_no_more_completions_at_once_than_it_may(simulator, start_rout
 
 
 def test_the_completions_of_all_keys_together_are_bounded(simulator, start_router):
-  router = start_router(routes_to(simulator, "sim-tokens-40-pace-50", listeners={"limits": {"streams": 3}}))
+  router = start_router(routes_to(simulator, "sim-tokens-20-pace-25", listeners={"limits": {"streams": 3}}))
 
   async def run():
     async with Clients(router.port) as clients:

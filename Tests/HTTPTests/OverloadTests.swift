@@ -159,6 +159,28 @@ import Testing
     #expect(harness.handler.tickets == [1, 7, 5])
   }
 
+  @Test func `Work that goes on without its client keeps the ticket until it is over`() throws {
+    let harness = try Harness()
+    let exchange = NotingExchange()
+    var running: Connection?
+    exchange.whenLeft = { running?.keepsTicket = true }
+    harness.handler.onRequest = { connection, _ in
+      connection.ticket = 9
+      connection.exchange = exchange
+      running = connection
+    }
+    let client = try harness.connect()
+    client.send(get("/"))
+    harness.settle()
+    client.close()
+    harness.settle()
+    #expect(exchange.left == 1 && running?.isClosed == true)
+    #expect(harness.handler.tickets == [])
+    running?.returnTicket()
+    running?.returnTicket()
+    #expect(harness.handler.tickets == [9])
+  }
+
   @Test func `A handler may say how little of a refused body is read`() throws {
     let harness = try Harness()
     harness.handler.onHead = { connection in

@@ -69,7 +69,12 @@ final class NotingExchange: Exchange {
   private(set) var drained = 0
   var whenDrained: () -> Void = {}
 
-  func clientLeft() { left += 1 }
+  var whenLeft: () -> Void = {}
+
+  func clientLeft() {
+    left += 1
+    whenLeft()
+  }
   func outputDrained() {
     drained += 1
     whenDrained()
