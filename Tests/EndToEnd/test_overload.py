@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 
+import httpx
 import pytest
 from conftest import route_to, wait_until
 from many_clients import Clients, chat, percentile, until
@@ -39,7 +40,6 @@ def keys_with(**bounds):
 
 def refused(router, status):
   """How many requests the router says that it refused with this status."""
-  import httpx
   page = httpx.get(f"{router.admin_url}/metrics", trust_env=False).text
   return sum(float(line.rsplit(" ", 1)[1]) for line in page.splitlines()
              if line.startswith("pointsman_requests_refused_total") and f'status="{status}"' in line)
