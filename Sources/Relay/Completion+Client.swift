@@ -101,12 +101,16 @@ extension Completion {
   }
 
   func clientLeft() {
+    let left = connection
     connection = nil
     relay.clientsLeft &+= 1
     waiting = nil
     if let rival { cancel(rival, .clientLeft, isFinal: false) }
     guard let attempt = current else { return close() }
     if case .drain(let bound) = route.onClientLeave {
+      // It goes on, so it goes on counting as one of those that run.
+      left?.keepsTicket = true
+      departed = left
       deadlines = CompletionDeadlines()
       deadlines.drain = relay.loop.now &+ bound.nanoseconds
       readOn(attempt)

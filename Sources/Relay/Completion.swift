@@ -25,6 +25,8 @@ final class Completion: Exchange, TimerTarget {
   /// Seconds since 1970 as digits, the same in every event.
   let created: [UInt8]
   var connection: Connection?
+  /// The connection of a client that left while the attempt is read on.
+  var departed: Connection?
   var machine: RelayStateMachine
   var attemptNumber: UInt16 = 0
   /// The attempt that the client's answer comes from, or is expected from.
@@ -147,6 +149,7 @@ final class Completion: Exchange, TimerTarget {
     if isOver { return }
     isOver = true
     settlePostponed(isFinal: true)
+    departed?.returnTicket()
     if responseBegan { relay.streamsClosed &+= 1 }
     relay.loop.removeTimer(timer)
     current = nil

@@ -220,6 +220,8 @@ struct RelayStateMachine: ~Copyable {
       guard circumstances.mayResume else { return .giveUp(brokenStream()) }
       return nextResume(jitter: circumstances.jitter)
     }
+    // It was asked although it was out: what is left of the budget is better spent elsewhere.
+    let wasOut = step.isForced && step.reason != .staleConnection
     switch Remedy(failure) {
     case .tell:
       return .giveUp(
@@ -239,7 +241,7 @@ struct RelayStateMachine: ~Copyable {
     case .otherKey:
       guard failure.failure == .rateLimited else { return next(jitter: circumstances.jitter) }
       return afterRateLimit(step, circumstances)
-    case .again where circumstances.elapsed < Self.fastFailure && !step.tries.again:
+    case .again where circumstances.elapsed < Self.fastFailure && !step.tries.again && !wasOut:
       var step = step
       step.reason = .retry
       step.delay = circumstances.jitter

@@ -240,6 +240,19 @@ import Testing
     #expect(forced.isForced && forced.charge == .free && forced.reason == .first)
   }
 
+  @Test func `one that was out is not tried again where it was`() throws {
+    let table = try Self.table(["", ""])
+    var machine = Self.machine(table)
+    guard case .attempt(let first) = machine.start(),
+      case .attempt(let second) = machine.refused(first, .breaker, jitter: 0)
+    else { throw Unexpected() }
+    let forced = try Self.step(machine.refused(second, .breaker, jitter: 0), of: &machine)
+    #expect(forced.place == 0 && forced.isForced)
+    let next = try Self.step(
+      machine.attemptFailed(forced, Self.failure(.overloaded, status: 503), .init()), of: &machine)
+    #expect(next.place == 1 && next.isForced && next.charge == .always)
+  }
+
   @Test func `without a retry left the next is asked only if that is free`() throws {
     let table = try Self.table(["", ""])
     var machine = Self.machine(table)
