@@ -24,7 +24,8 @@ extension Completion {
     if connection != nil {
       let circumstances = RelayStateMachine.Circumstances(
         elapsed: now &- attempt.startedAt, connectionWasStale: isStale, hasOtherKey: hasOtherKey(attempt, failure),
-        wait: wait, floor: wait ?? Self.unaskedWait, hasRival: other != nil, mayResume: carried?.canGoOn ?? false, jitter: jitter)
+        wait: wait, floor: wait ?? Self.unaskedWait, hasRival: other != nil, mayResume: carried?.canGoOn ?? false,
+        jitter: jitter)
       next = self.next(machine.attemptFailed(attempt.step, failed, circumstances))
     }
     let outcome: Outcome = connection == nil ? .cancelled : attempt.isServing ? .interrupted : .failed
