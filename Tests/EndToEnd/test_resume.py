@@ -480,7 +480,12 @@ def test_the_usage_says_who_made_what(simulator, start_router, whole_text, asks)
   assert segments[1]["source"] == "provider" and segments[0]["source"] in ("observed", "estimated")
   assert usage["completion_tokens"] == TOKENS
   assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
-  assert usage["cost"] == pytest.approx(sum(row["cost_nanousd"] for row in rows) / 1e9, rel=1e-6)
+  costs = [row["cost_nanousd"] for row in rows]
+  if None in costs:
+    # Nobody says how long the prompt of a stream that broke off was: then nobody says what the whole cost.
+    assert "cost" not in usage
+  else:
+    assert usage["cost"] == pytest.approx(sum(costs) / 1e9, rel=1e-6)
   if asks:
     assert stream.chunks[-1]["choices"] == [] and sum(bool(chunk.get("usage")) for chunk in stream.chunks) == 1
 
@@ -498,7 +503,7 @@ def test_no_half_tool_call_reaches_the_client(simulator, start_router):
   first_text = next(end for end, data in places if b'"content":"' in data.replace(b'"content":""', b""))
   in_call = [end for end, data in places if b"tool_calls" in data and b'"finish_reason":"' not in data]
   end_of_finish = next(end for end, data in places if b'"finish_reason":"' in data)
-  cuts = {f"at-{byte}": byte for byte in range(first_text, end_of_finish, 1 if FULL else 211)}
+  cuts = {f"at-{byte}": byte for byte in range(first_text, end_of_finish, 11 if FULL else 211)}
   cuts |= {f"call-{place}": place for place in (in_call[0], in_call[1], in_call[len(in_call) // 2], in_call[-1])}
   router = start_router(routes_of(simulator, {
     name: [cut_at(byte, model), "sim-tools-text-tokens-60"] for name, byte in cuts.items()}))
