@@ -38,10 +38,19 @@ final class CarriedAnswer {
     return sum
   }
 
-  /// The last part's usage, with what each part consumed, and how that is known, behind it as `segments`.
+  /// The usage of the whole answer: the output of all of its parts, the last one's prompt, and behind them, as `segments`,
+  /// what each part consumed and how that is known.
   func usage(of last: Attempt) -> [UInt8] {
-    var out = last.tally.usageJSON
-    guard out.last == UInt8(ascii: "}") else { return out }
+    var whole = last.tally.usage ?? TokenUsage()
+    for segment in segments {
+      guard let known = whole.output, let output = segment.record.usage.output else {
+        whole.output = nil
+        break
+      }
+      let (sum, overflows) = known.addingReportingOverflow(output)
+      whole.output = overflows ? nil : sum
+    }
+    var out = whole.json
     out.removeLast()
     out += Array(out.last == UInt8(ascii: "{") ? #""segments":["#.utf8 : #","segments":["#.utf8)
     for segment in segments + [Segment(provider: last.identity.provider, record: last.metered(.completed))] {

@@ -8,8 +8,11 @@ extension Completion {
   /// Every choice has finished: record it, then let the client see the end.
   func completeStream(_ attempt: Attempt) {
     guard attempt === current || attempt === rival, !attempt.isOver else { return }
-    // What is carried on may have been whole but for its end.
-    if attempt.tally.firstContentAt == nil, attempt.tally.isEmptyCompletion, !machine.hasDeliveredContent {
+    // A cut answer may have been whole but for its end; as long as another endpoint can be asked, one that says so without
+    // a single token is not believed.
+    if attempt.tally.firstContentAt == nil, attempt.tally.isEmptyCompletion,
+      !machine.hasDeliveredContent || machine.hasUnaskedResume
+    {
       return attempt.fail(.emptyCompletion, "it finished without a single token")
     }
     contentBegan(attempt)

@@ -314,9 +314,7 @@ struct RelayStateMachine: ~Copyable {
   /// Who carries on: the plan's endpoints of the same model that have not failed, then the one that broke off, once.
   private mutating func nextResume(jitter: UInt64) -> Action {
     guard let cutPlace, resumed.count < Self.resumeLimit else { return .giveUp(brokenStream()) }
-    for place in plan.endpoints {
-      let hasFailed = failures.contains { $0.place == place }
-      guard carriesOn(place, after: cutPlace), !resumed.contains(place), !hasFailed else { continue }
+    if let place = unaskedResume(after: cutPlace) {
       resumed.append(place)
       return .attempt(Step(place: place, reason: .resume, charge: .unlessSound))
     }
@@ -327,6 +325,15 @@ struct RelayStateMachine: ~Copyable {
         Step(place: cutPlace, reason: .resume, delay: jitter, needsFreshConnection: true, charge: .always))
     }
     return .giveUp(brokenStream())
+  }
+
+  /// Whether an endpoint could be asked to carry on that was not asked yet.
+  var hasUnaskedResume: Bool { cutPlace.map { unaskedResume(after: $0) != nil } ?? false }
+
+  private func unaskedResume(after cut: Int) -> Int? {
+    plan.endpoints.first { place in
+      carriesOn(place, after: cut) && !resumed.contains(place) && !failures.contains { $0.place == place }
+    }
   }
 
   private func carriesOn(_ place: Int, after cut: Int) -> Bool {

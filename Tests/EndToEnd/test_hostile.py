@@ -188,12 +188,13 @@ def router(binary, simulator, run_folder):
   routes = {
     "providers": {"sim": simulator.provider()} | {
       name + more: {"base_url": evil.url, "api_key": KEYS[name], "timeouts": timeouts}
-      for name, evil in evils.items() for more in ("", "-first")},
+      for name, evil in evils.items() for more in ("", "-first", "-leaky")},
     "models": {"sound-model": {"endpoints": [{"provider": "sim", "model": "sim-tokens-3", "price": price}]}} | {
       word: {"endpoints": [{"provider": name, "model": word.removesuffix("-formless"), "price": price}]}
       for word, name in words.items()} | {
       f"first-of-{word}-{way}": {"endpoints": [
-        {"provider": f"{name}-first", "model": f"{word.removesuffix('-formless')}+{way}", "price": price}]}
+        {"provider": f"{name}-{'leaky' if word.removesuffix('-formless') in LEAKS else 'first'}",
+         "model": f"{word.removesuffix('-formless')}+{way}", "price": price}]}
       for word, name in words.items() for way in ("2", "2w")},
     "routes": {f"{word}-{way}": {"models": [f"first-of-{word}-{way}", "sound-model"], "policy": "order"}
                for word in words for way in ("2", "2w")},

@@ -255,7 +255,7 @@ def test_idle_connections_and_open_streams_are_small(simulator, start_router):
 @pytest.mark.timeout(240)
 def test_five_times_what_can_be_served_leaves_the_goodput_as_it_is(simulator, start_router):
   # Answers that take long beside what the machine's other work adds to them, so that it does not decide.
-  at_once, seconds = 15, 120 if FULL else 6
+  at_once, seconds = (15, 120) if FULL else (8, 6)
   routes = routes_to(simulator, "sim-slow-headers-50-tokens-3")
   routes["models"]["tiny"]["endpoints"][0]["concurrency"] = at_once
   router = start_router(routes)
