@@ -32,9 +32,13 @@ extension Attempt {
   }
 
   private func deliver(_ data: Span<UInt8>, _ scan: ChunkScan, _ isMultiLine: Bool) {
-    if scan.hasContent || scan.hasFinishReason && completion.machine.hasDeliveredContent {
+    let carriesOn = completion.machine.hasDeliveredContent
+    if scan.hasContent || carriesOn && scan.hasFinishReason && tally.firstContentAt != nil {
       completion.contentBegan(self)
       completion.carried?.delivered.add(data, scan)
+    } else if carriesOn, !isServing, !scan.hasFinishReason {
+      // The client has seen how an answer begins.
+      return
     }
     relay(data, scan, isMultiLine)
   }

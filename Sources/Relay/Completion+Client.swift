@@ -16,16 +16,15 @@ extension Completion {
     rearm()
     guard let connection else { return }
     if machine.hasDeliveredContent {
-      // The client has seen how an answer begins.
       markSeam(attempt, on: connection)
     } else {
       if !responseBegan { beginResponse(connection, attempt) }
-      attempt.held.withSpan { connection.stream($0) }
       if carried == nil {
         request.forgetMembers()
         if attempt.sentBody?.isSent ?? true { connection.releaseBody() }
       }
     }
+    attempt.held.withSpan { connection.stream($0) }
     machine.contentReachedClient(from: attempt.place)
     attempt.held.removeAll()
     attempt.held.release()

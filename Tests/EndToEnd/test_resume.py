@@ -331,6 +331,17 @@ def test_an_answer_cut_twice_is_carried_on_twice(simulator, start_router, whole_
   assert [row["output_tokens"] for row in rows] == [20, later - 20, TOKENS - later]
 
 
+def test_an_end_without_a_token_is_not_believed_while_another_can_be_asked(simulator, start_router, whole_text):
+  router = start_router(routes_of(simulator, {"chat": [cut_after(simulator, 20), "sim-empty", "sim-tokens-60"]}))
+  _, stream = answer_of(router, request("chat"))
+  assert not (fault := stream.fault()), fault
+  assert stream.text == whole_text and [name for name, *_ in stream.seams] == ["third"]
+  rows = rows_of(router, "chat", 3)
+  assert told(rows) == [("first", "interrupted", "first"), ("second", "failed", "resume"),
+                        ("third", "completed", "resume")]
+  assert rows[1]["failure"] == "empty_completion"
+
+
 def test_the_only_endpoint_goes_on_with_its_own_answer(binary, tmp_path, start_router, whole_text):
   """Every second attempt at this simulator breaks off: the second, and not the third that carries it on."""
   simulator = Simulator(binary, tmp_path)
