@@ -38,13 +38,25 @@ bench: bench-packages build ## CPU per request and ratios to nginx; BENCH="--sho
 fuzz: packages ## fuzzes every parser with ASan for SECONDS (60) each
 	Tests/Fuzz/fuzz $(or $(SECONDS_EACH),60)
 
-soak: test-packages build ## what takes longer than a test run may: debug checks, fuzzing, everything end to end ROUNDS (5) times
+soak: test-packages ## under CPU and disk stress: the state machines and the failure table TABLE_ROUNDS (100) times, all ROUNDS (5) times; debug checks, fuzzing
+	swift build $(SWIFT_FLAGS) --build-tests
+	$(MAKE) --no-print-directory $(VENV)/.done
 	swift test --scratch-path .build-debug
 	Tests/Fuzz/fuzz $(or $(SECONDS_EACH),60)
-	$(MAKE) --no-print-directory $(VENV)/.done
+	export POINTSMAN_BINARY=$(abspath $(BINARY))
+	mkdir -p .build/soak
+	while :; do :; done & stress="$$!"
+	while :; do :; done & stress="$$stress $$!"
+	while :; do dd if=/dev/zero of=.build/soak/file bs=1M count=64 conv=fsync status=none; done & stress="$$stress $$!"
+	trap 'kill $$stress 2>/dev/null; rm -rf .build/soak' EXIT
+	for round in $$(seq $(or $(TABLE_ROUNDS),100)); do
+		echo "state machines and table, round $$round"
+		swift test $(SWIFT_FLAGS) --skip-build --filter 'RelayTests|BreakerTests' 2>&1 | grep -E "✘|Test run with"
+		$(VENV)/bin/pytest -q -p no:cacheprovider Tests/EndToEnd/test_faults.py | tail -n 3
+	done
 	for round in $$(seq $(or $(ROUNDS),5)); do
-		echo "round $$round"
-		POINTSMAN_FULL=1 POINTSMAN_BINARY=$(abspath $(BINARY)) $(VENV)/bin/pytest -q Tests/EndToEnd
+		echo "everything, round $$round"
+		POINTSMAN_FULL=1 $(VENV)/bin/pytest -q Tests/EndToEnd
 	done
 
 $(VENV)/.done: Tests/EndToEnd/requirements.txt
