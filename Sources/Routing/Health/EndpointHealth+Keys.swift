@@ -17,7 +17,7 @@ extension EndpointHealth {
   /// follow.
   ///
   /// - Parameter tried: bit set of the places that this completion has tried here already.
-  /// - Returns: `nil` when there is none; then `limitedFor` says for how long, or all were tried.
+  /// - Returns: `nil` when there is none; then `rateLimitedFor` says for how long, or all were tried.
   public func key(endpoint: Int, tried: UInt64 = 0, now: UInt64) -> Int? {
     guard keys.indices.contains(endpoint) else { return tried & 1 == 0 ? 0 : nil }
     let count = keys[endpoint].count
@@ -75,7 +75,7 @@ extension EndpointHealth {
   }
 
   /// For how long none of its keys can be used; 0: some key is free.
-  public func limitedFor(endpoint: Int, now: UInt64) -> UInt64 {
+  func limitedFor(endpoint: Int, now: UInt64) -> UInt64 {
     guard keys.indices.contains(endpoint) else { return 0 }
     var earliest = UInt64.max
     for key in keys[endpoint] { earliest = min(earliest, key.freeAt) }
@@ -97,9 +97,11 @@ extension EndpointHealth {
   }
 
   /// The provider took the key, whatever became of the attempt: a retirement is over.
-  public func keySucceeded(endpoint: Int, key place: Int) {
+  ///
+  /// - Parameter began: when the attempt was sent. One that the key was taken for before its retirement does not end that.
+  public func keySucceeded(endpoint: Int, key place: Int, began: UInt64, now: UInt64) {
     guard let cell = key(place, at: endpoint)?.key, !cell.breaker.breaker.isSpotless else { return }
-    if cell.breaker.succeed(wasProbe: true, began: 0, now: 0) != nil {
+    if cell.breaker.succeed(wasProbe: false, began: began, now: now) != nil {
       events.add(.keyReturned(provider: cells[endpoint].provider.name, place: place))
     }
   }

@@ -17,17 +17,19 @@ extension EndpointHealth {
   func keyWords(_ endpoint: Int, now: UInt64) -> String? {
     guard keys.indices.contains(endpoint) else { return nil }
     let all = keys[endpoint]
-    let taken = all.filter { $0.freeAt > now }
-    if taken.isEmpty { return nil }
-    let reasons = taken.map { key -> String in
+    let reasons = all.compactMap { key -> String? in
+      // Each is read once: other loops change them meanwhile.
       let limitedUntil = key.limitedUntil.load(ordering: .relaxed)
-      let retiredUntil = key.key.breaker.breaker.isOutUntil
+      let breaker = key.key.breaker.breaker
+      let retiredUntil = breaker.isOutUntil
+      guard max(limitedUntil, retiredUntil) > now else { return nil }
       if limitedUntil >= retiredUntil { return "1 limited for \(Event.span(limitedUntil - now))" }
-      if case .probing = key.key.breaker.breaker.state(now) { return "1 being tried again" }
+      if case .probing = breaker.state(now) { return "1 being tried again" }
       return (key.key.isSpent.load(ordering: .relaxed) ? "1 spent, for " : "1 refused, for ")
         + Event.span(retiredUntil - now)
     }
-    return "\(all.count - taken.count) of \(all.count) keys free (\(reasons.joined(separator: ", ")))"
+    if reasons.isEmpty { return nil }
+    return "\(all.count - reasons.count) of \(all.count) keys free (\(reasons.joined(separator: ", ")))"
   }
 
   private static func words(_ shared: borrowing SharedBreaker, _ now: UInt64) -> String {

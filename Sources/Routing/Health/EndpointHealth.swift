@@ -19,9 +19,11 @@ public final class EndpointHealth: Sendable {
   /// One that returns from an outage gets its full share only after this long.
   public static let returnRamp: UInt64 = 30_000_000_000
   /// A provider's own word on when to come back is believed up to a day.
-  public static let longestWait: UInt64 = 86_400_000_000_000
+  static let longestWait: UInt64 = 86_400_000_000_000
 
   let cells: [EndpointCell]
+  /// The same, for one who only looks: a decision looks at a thousand, and counts no references for it.
+  private let looked: [Unmanaged<EndpointCell>]
   /// For each endpoint the keys of its provider, in the order of `Provider.credentials`; one for a provider without any.
   let keys: [[KeyAtEndpoint]]
   let routes: [RouteCell]
@@ -51,6 +53,7 @@ public final class EndpointHealth: Sendable {
       return earlier.cells[endpoint.id]?.cell
         ?? EndpointCell(id: endpoint.id, key: endpoint.key, provider: provider)
     }
+    looked = cells.map { Unmanaged.passUnretained($0) }
     keys = table.endpoints.map { endpoint in
       let known = earlier.cells[endpoint.id]?.keys ?? []
       return providerKeys[endpoint.provider].map { key in known.first { $0.key === key } ?? KeyAtEndpoint(key) }
@@ -166,18 +169,20 @@ public final class EndpointHealth: Sendable {
 
   @inline(__always)
   func look(_ endpoint: Int, now: UInt64) -> Look {
-    guard cells.indices.contains(endpoint) else { return Look() }
-    let cell = cells[endpoint]
-    let provider = cell.provider
-    var look = Look()
-    look.running = cell.running.load(ordering: .relaxed)
-    look.isStable = !cell.breaker.breaker.isOut(now) && !provider.breaker.breaker.isOut(now)
-    if max(cell.limitedUntil.load(ordering: .relaxed), provider.retiredUntil.load(ordering: .relaxed)) > now {
-      look.isLimited = limitedFor(endpoint: endpoint, now: now) > 0
+    guard looked.indices.contains(endpoint) else { return Look() }
+    return looked[endpoint]._withUnsafeGuaranteedRef { cell in
+      cell.unretainedProvider._withUnsafeGuaranteedRef { provider in
+        var look = Look()
+        look.running = cell.running.load(ordering: .relaxed)
+        look.isStable = !cell.breaker.breaker.isOut(now) && !provider.breaker.breaker.isOut(now)
+        if max(cell.limitedUntil.load(ordering: .relaxed), provider.retiredUntil.load(ordering: .relaxed)) > now {
+          look.isLimited = limitedFor(endpoint: endpoint, now: now) > 0
+        }
+        look.share = min(
+          cell.breaker.share(now, ramp: Self.returnRamp), provider.breaker.share(now, ramp: Self.returnRamp))
+        return look
+      }
     }
-    look.share = min(
-      cell.breaker.share(now, ramp: Self.returnRamp), provider.breaker.share(now, ramp: Self.returnRamp))
-    return look
   }
 }
 

@@ -58,6 +58,8 @@ final class EndpointCell: Sendable {
   let id: String
   let key: UInt64
   let provider: ProviderCell
+  /// The same, for one who only looks.
+  let unretainedProvider: Unmanaged<ProviderCell>
   let breaker = SharedBreaker(.outage)
   /// Until then the rate limit of at least one key is used up there: before it keys must be looked at one by one.
   let limitedUntil = Atomic<UInt64>(0)
@@ -68,6 +70,7 @@ final class EndpointCell: Sendable {
     self.id = id
     self.key = key
     self.provider = provider
+    unretainedProvider = Unmanaged.passUnretained(provider)
   }
 }
 
