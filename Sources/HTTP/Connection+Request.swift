@@ -139,6 +139,7 @@ extension Connection {
     isChunkedResponse = false
     isAnswered = false
     keepsTicket = false
+    lingerLimit = Self.usualLingerLimit
     setPhase(.max)
   }
 

@@ -23,6 +23,7 @@ public final class Connection: PollTarget, TimerTarget {
   static let roundLimit = 256 << 10
   static let pipelineLimit = 64 << 10
   static let lingerTime: UInt64 = 2_000_000_000
+  static let usualLingerLimit = 64 << 20
 
   unowned let server: Server
   /// Accepted beyond the bound on connections: one request is read, and answered with a refusal or with how the router
@@ -51,7 +52,7 @@ public final class Connection: PollTarget, TimerTarget {
   private var countedBody = 0
   private var lingered = 0
   /// How much of a refused request's body is read and thrown away, so that its client comes to read the answer.
-  public var lingerLimit = 64 << 20
+  public var lingerLimit = Connection.usualLingerLimit
   /// Whether the server has it in the list of those with pipelined requests to parse.
   var isQueued = false
 
