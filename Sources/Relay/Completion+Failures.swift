@@ -6,6 +6,7 @@ extension Completion {
   /// - Parameters:
   ///   - status: what a failure inside a response of another status says of itself.
   ///   - wait: nanoseconds that the provider asked to be left alone for.
+  ///   - isStale: a re-used connection ended without a response byte.
   func attemptFailed(
     _ attempt: Attempt, _ failure: FailureClass, _ message: String, status: Int? = nil, wait: UInt64? = nil,
     isStale: Bool = false
@@ -105,7 +106,7 @@ extension Completion {
     health.record(
       endpoint: attempt.place, succeeded: true, scope: .endpoint, wasProbe: attempt.isProbe,
       began: attempt.startedAt, now: relay.loop.now)
-    health.keySucceeded(endpoint: attempt.place, key: attempt.key)
+    health.keySucceeded(endpoint: attempt.place, key: attempt.key, began: attempt.startedAt, now: relay.loop.now)
     attempt.isProbe = false
   }
 

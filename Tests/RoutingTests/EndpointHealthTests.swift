@@ -215,7 +215,7 @@ import Testing
     // A completion that still runs under the old table teaches both.
     old.record(endpoint: 2, succeeded: true, scope: .endpoint, now: now + 1)
     old.attemptStarted(endpoint: 0)
-    old.keySucceeded(endpoint: 1, key: 0)
+    old.keySucceeded(endpoint: 1, key: 0, began: now + 1, now: now + 1)
     #expect((0..<3).map { new.look($0, now: now + 1).isStable } == [true, true, true])
     #expect(new.look(2, now: now + 1).running == 1)
     #expect(Set((0..<4).map { _ in new.key(endpoint: 2, now: now + 1) }) == [1, 2])

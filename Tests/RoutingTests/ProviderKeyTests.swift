@@ -78,8 +78,11 @@ import Testing
       #expect(Self.keys(health, 1, at: now).filter { $0 == 0 }.count == 1)
     }
     #expect(minutes == [5, 10, 20, 40, 60, 60])
-    health.keySucceeded(endpoint: 0, key: 0)
-    health.keySucceeded(endpoint: 0, key: 0)
+    // An answer that began before it was retired, and ends now, shows nothing.
+    health.keySucceeded(endpoint: 0, key: 0, began: Self.now - 1, now: now)
+    #expect(health.fetchEvents().isEmpty)
+    health.keySucceeded(endpoint: 0, key: 0, began: now, now: now)
+    health.keySucceeded(endpoint: 0, key: 0, began: now, now: now)
     #expect(Set(Self.keys(health, at: now)) == [0, 1])
     #expect(health.fetchEvents() == [.keyReturned(provider: "p", place: 0)])
     health.retire(endpoint: 0, key: 0, .spent, now: now)
