@@ -55,7 +55,7 @@ final class Attempt: UpstreamObserver {
   private static let heldByteLimit = 256 << 10
   private static let errorBodyLimit = 64 << 10
   private static let bodyLimit = 64 << 20
-  /// Nanoseconds up to which an answer that is none of a refusal is believed that its limit is used up.
+  /// Nanoseconds up to which an answer other than a 429 is believed that its limit is used up.
   private static let longestHint: UInt64 = 60_000_000_000
 
   init(completion: Completion, id: RecordID, step: RelayStateMachine.Step, startedAt: UInt64) {
@@ -88,7 +88,8 @@ final class Attempt: UpstreamObserver {
     self.head = head
     // An unstreamed answer's deadline runs on to its last byte.
     if completion.isStream || !isSuccess { deadlines.headers = nil }
-    if let nanoseconds = head.limitedFor {
+    // Of a 429 the whole is read first: what it asks for goes before what it reports.
+    if head.status != 429, let nanoseconds = head.limitedFor {
       completion.health.limit(
         endpoint: place, key: key, for: min(nanoseconds, Self.longestHint), now: completion.relay.loop.now)
     }

@@ -22,7 +22,7 @@ extension Completion {
       go(next(.attempt(step)))
     case .drain:
       deadlines.drain = nil
-      for attempt in [current, rival] { attempt.map { cancel($0, .clientLeft, isFinal: true) } }
+      if let current { cancel(current, .clientLeft, isFinal: true) }
       close()
     }
   }

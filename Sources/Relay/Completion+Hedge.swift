@@ -4,8 +4,9 @@ import Routing
 /// A second attempt when the first token is late. The first of the two that has content serves; the other is cancelled,
 /// and both are in the ledger.
 extension Completion {
-  /// Sets the time at which the first attempt is late.
+  /// Sets the time at which the first attempt is late; one that came after it is not to be judged by that.
   func awaitHedge(_ attempt: Attempt) {
+    deadlines.hedge = nil
     guard isStream, let hedge = route.hedge, attempt.step.reason == .first, !machine.hasDeliveredContent else { return }
     let snapshot = relay.snapshot
     let late: UInt64?

@@ -318,7 +318,7 @@ struct RelayStateMachine: ~Copyable {
       resumed.append(place)
       return .attempt(Step(place: place, reason: .resume, charge: .unlessSound))
     }
-    let wasSilent = failures.last.map { $0.place == cutPlace && $0.failure == .stalled } ?? false
+    let wasSilent = failures.last { $0.place == cutPlace }?.failure == .stalled
     if !resumedAtCut, !wasSilent, carriesOn(cutPlace, after: cutPlace) {
       resumedAtCut = true
       return .attempt(

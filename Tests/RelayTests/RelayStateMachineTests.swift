@@ -303,6 +303,15 @@ import Testing
     machine.contentReachedClient(from: 0)
     _ = try Self.error(
       machine.attemptFailed(first, Self.failure(.stalled, delivered: true), .init(mayResume: true)))
+    // Not even when another was asked before and failed too.
+    let pair = try Self.table([", resume: prefill", ", resume: prefill"])
+    var other = Self.machine(pair)
+    let start = try Self.step(other.start(), of: &other)
+    other.contentReachedClient(from: 0)
+    let second = try Self.step(
+      other.attemptFailed(start, Self.failure(.stalled, delivered: true), .init(mayResume: true)), of: &other)
+    #expect(second.place == 1 && second.reason == .resume)
+    _ = try Self.error(other.attemptFailed(second, Self.failure(.connect, at: 1), .init(mayResume: true)))
   }
 
   @Test func `a second attempt goes to the plan's next of the same model, and the first's failure waits for it`() throws
