@@ -62,8 +62,7 @@ public struct AttemptSettled: Sendable, Equatable {
   public var failure = FailureClass.none
   /// The provider's status; nil when no response head came.
   public var httpStatus: UInt16?
-  /// The last attempt of its completion: what the client saw. None is when the client left, or the router gave up, while
-  /// it waited to try again.
+  /// The last attempt of its completion: what the client saw.
   public var isFinal = false
   public var flags: UsageFlags = []
 
