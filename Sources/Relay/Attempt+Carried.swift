@@ -8,7 +8,8 @@ extension Attempt {
   private static let toolCallLimit = 256 << 10
 
   func handleCarried(_ data: Span<UInt8>, _ scan: ChunkScan, _ isMultiLine: Bool) {
-    if scan.hasToolCalls, !scan.hasFinishReason, toolCalls.count < Self.toolCallLimit {
+    let mayHold = completion.carried?.isClosed == false && toolCalls.count < Self.toolCallLimit
+    if scan.hasToolCalls, !scan.hasFinishReason, mayHold {
       scan.writeEvent(data, identity: identity, usage: .keep, cost: nil, isMultiLine: isMultiLine, to: &toolCalls)
       return
     }

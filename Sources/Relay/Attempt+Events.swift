@@ -41,6 +41,7 @@ extension Attempt {
         tally.firstContentAt = now
         deadlines.firstToken = nil
         completion.wins(self)
+        if completion.carried != nil { completion.rearm() }
       }
     }
     if completion.carried != nil { return handleCarried(data, scan, isMultiLine) }

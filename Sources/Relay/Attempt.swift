@@ -104,7 +104,6 @@ final class Attempt: UpstreamObserver {
       }
     } else {
       deadlines.firstToken = nil
-      deadlines.lastProgress = completion.relay.loop.now
       if head.content != .json {
         fail(.badResponse, "it answered an unstreamed request with something that is not JSON")
       }
@@ -122,7 +121,6 @@ final class Attempt: UpstreamObserver {
     if completion.isStream {
       receivedStream(bytes)
     } else {
-      deadlines.lastProgress = completion.relay.loop.now
       if collected.count + bytes.count > Self.bodyLimit {
         return fail(.badResponse, "its answer is larger than 64 MiB")
       }
@@ -309,7 +307,7 @@ final class Attempt: UpstreamObserver {
   /// - Parameter isLoser: its provider will not say what it counted, but charges the prompt: that is estimated.
   func metered(_ outcome: Outcome, isLoser: Bool = false) -> AttemptSettled {
     var record = AttemptSettled(id: id, outcome: outcome)
-    tally.fill(&record, of: completion.request, carriedBytes: completion.carried?.delivered.text.count ?? 0)
+    tally.fill(&record, of: completion.request, carriedBytes: completion.carried?.bytesBefore ?? 0)
     if isLoser, record.usage.input == nil {
       record.usage.input = completion.asked.question.promptTokens
       record.inputSource = .estimated

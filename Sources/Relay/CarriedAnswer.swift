@@ -13,7 +13,8 @@ final class CarriedAnswer {
 
   var delivered = DeliveredText()
   private(set) var segments: [Segment] = []
-  private var isClosed = false
+  /// What is delivered is more than text, so nothing can go on behind it.
+  private(set) var isClosed = false
 
   /// Whether another endpoint could go on behind what was delivered.
   var canGoOn: Bool { !isClosed && delivered.isResumable && !delivered.text.isEmpty }
@@ -21,8 +22,12 @@ final class CarriedAnswer {
   /// What is delivered from now on is more than text.
   func close() { isClosed = true }
 
+  /// How long the parts are that were cut off: the last one's prompt has them in it.
+  private(set) var bytesBefore = 0
+
   /// An attempt whose content was delivered broke off.
   func cut(_ attempt: Attempt) {
+    bytesBefore = delivered.text.count
     segments.append(Segment(provider: attempt.identity.provider, record: attempt.metered(.interrupted)))
   }
 

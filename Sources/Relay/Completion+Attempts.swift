@@ -89,9 +89,11 @@ extension Completion {
     let now = relay.loop.now
     let provider = table.endpoints[step.place].provider
     guard targets.hasAddress(provider) else { return refuse(.noAddress) }
-    let free = health.key(endpoint: step.place, tried: step.tries.keys, now: now)
-    let key = free ?? (step.isForced ? health.anyKey(endpoint: step.place, tried: step.tries.keys, now: now) : nil)
-    guard let key else {
+    let tried = step.tries.keys
+    let hasKey =
+      health.hasKey(endpoint: step.place, tried: tried, now: now)
+      || step.isForced && health.anyKey(endpoint: step.place, tried: tried, now: now) != nil
+    if !hasKey {
       let limited = health.rateLimitedFor(endpoint: step.place, now: now) ?? 0
       return refuse(limited > 0 ? .limited(limited) : .noKey)
     }
@@ -104,10 +106,17 @@ extension Completion {
     let admission: EndpointHealth.Admission =
       step.isForced ? .granted : health.admit(endpoint: step.place, now: now)
     if admission == .refused { return refuse(.breaker) }
-    if step.charge != .free, !isSound, !health.takeRetry(route: asked.question.route) {
+    func refuseAdmitted(_ why: RelayStateMachine.Refusal) -> Result<TakenStep, RefusedStep> {
       if admission == .probe { health.releaseProbe(endpoint: step.place) }
-      return refuse(.noBudget)
+      return refuse(why)
     }
+    if step.charge != .free, !isSound, !health.takeRetry(route: asked.question.route) {
+      return refuseAdmitted(.noBudget)
+    }
+    // Last, since a key that was retired is given to one request alone.
+    let free = health.key(endpoint: step.place, tried: tried, now: now)
+    let key = free ?? (step.isForced ? health.anyKey(endpoint: step.place, tried: tried, now: now) : nil)
+    guard let key else { return refuseAdmitted(.noKey) }
     return .success(
       TakenStep(
         step: step, target: targets.target(provider: provider, key: key, kind: kind), key: key,

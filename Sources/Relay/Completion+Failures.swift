@@ -87,7 +87,7 @@ extension Completion {
       // Not a fault, and not an outage: it says itself when it has room again.
       health.limit(endpoint: place, key: attempt.key, for: wait ?? Self.unaskedWait, now: now)
       release()
-    case .badRequest, .contentFilter, .contextLength, .staleConnection, .hedgeLost, .clientLeft: release()
+    case .badRequest, .contentFilter, .contextLength, .staleConnection: release()
     case .providerAuth, .providerSpent:
       health.retire(endpoint: place, key: attempt.key, failure == .providerSpent ? .spent : .refused, now: now)
       // While another key is good, only this one is out.

@@ -26,6 +26,7 @@ extension Completion {
     let now = relay.loop.now
     guard connection != nil, rival == nil, let attempt = current, !attempt.isOver, attempt.tally.firstContentAt == nil,
       let place = machine.hedgePlace(beside: attempt.place), health.isInGoodStanding(endpoint: place, now: now),
+      targets.hasAddress(table.endpoints[place].provider),
       health.takeHedge(route: asked.question.route, expectedNanoUSD: expectedWaste(at: place)),
       let step = machine.hedge(beside: attempt.place), case .success(let taken) = take(step),
       case .attempt(let ready) = open(taken)

@@ -61,9 +61,10 @@ extension RelayStateMachine {
     return parts.isEmpty ? "" : " (\(parts.joined(separator: "; ")))"
   }
 
-  /// The least of the waits that providers asked for; the first one as it stands when none is a number of seconds.
+  /// The least of the waits that providers asked for, in whole seconds; one that is a date as it stands when there is
+  /// none; `nil` for anything else.
   static func shortest(_ waits: [String]) -> String? {
     let seconds = waits.compactMap { Int($0) }.filter { $0 >= 0 }
-    return seconds.min().map(String.init) ?? waits.first
+    return seconds.min().map { String(max($0, 1)) } ?? waits.first { $0.hasSuffix(" GMT") }
   }
 }

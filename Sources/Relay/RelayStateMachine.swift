@@ -16,7 +16,7 @@ struct RelayStateMachine: ~Copyable {
     /// Nanoseconds to wait before it.
     var delay: UInt64 = 0
     var needsFreshConnection = false
-    /// An open breaker and a retired key do not keep it away: nothing better is left.
+    /// An open breaker and a retired key do not keep it away.
     var isForced = false
     var charge = Charge.free
     var tries = Tries()
@@ -34,7 +34,6 @@ struct RelayStateMachine: ~Copyable {
   struct Tries: Equatable {
     var again = false
     var fresh = false
-    var waited = false
     /// A bit for each key.
     var keys: UInt64 = 0
   }
@@ -258,18 +257,17 @@ struct RelayStateMachine: ~Copyable {
 
   /// What it asked for is a floor. A short wait is worth it, once; a long one belongs to the next candidate.
   private mutating func afterRateLimit(_ step: Step, _ circumstances: Circumstances) -> Action {
-    if let wait = circumstances.wait, wait <= Self.longestWait, !step.tries.waited {
+    if let wait = circumstances.wait, wait <= Self.longestWait, !hasWaited {
+      hasWaited = true
       var step = step
       step.reason = .retry
       step.delay = max(wait, 1) &+ circumstances.jitter
       step.charge = .always
-      step.tries.waited = true
       step.tries.keys = 0
       return .attempt(step)
     }
     let floor = circumstances.floor
     if shortestLimit.map({ floor < $0.nanoseconds }) ?? true { shortestLimit = (step.place, floor) }
-    if step.tries.waited { hasWaited = true }
     return next(jitter: circumstances.jitter)
   }
 
@@ -303,7 +301,7 @@ struct RelayStateMachine: ~Copyable {
 
   /// `Retry-After` when endpoints are limited: whole seconds, rounded up; `nil` when none is.
   var limitToTell: String? {
-    if let limit = shortestLimit { return "\((limit.nanoseconds &+ 999_999_999) / 1_000_000_000)" }
+    if let limit = shortestLimit { return "\(max((limit.nanoseconds &+ 999_999_999) / 1_000_000_000, 1))" }
     let waits = failures.filter { $0.failure == .rateLimited }
     if waits.isEmpty { return nil }
     return Self.shortest(waits.compactMap(\.retryAfter)) ?? "1"

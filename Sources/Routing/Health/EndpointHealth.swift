@@ -138,7 +138,8 @@ public final class EndpointHealth: Sendable {
     }
   }
 
-  /// A probe that ended without a verdict: the client left, the request was at fault, a 429. The next may probe at once.
+  /// A probe that ended without a verdict: the client left, the request was at fault, a 429. The next may probe at once. One
+  /// that is older than its lease may let go of its successor's; then two probe at a time, which does no harm.
   public func releaseProbe(endpoint: Int) {
     guard cells.indices.contains(endpoint) else { return }
     let cell = cells[endpoint]
