@@ -16,6 +16,8 @@ struct DeclaredTraits: Sendable {
   var nodeLife: Duration?
   /// `.some(nil)`: it is said that there is none.
   var continuation: Continuation??
+  /// Said together with `continuation`.
+  var chatTemplate: ChatTemplate?
 
   /// What is written at the endpoint, else at its provider, else in the provider's own list.
   ///
@@ -36,6 +38,7 @@ struct DeclaredTraits: Sendable {
     traits.concurrency = concurrency ?? traits.concurrency
     traits.nodeLife = nodeLife ?? traits.nodeLife
     traits.continuation = continuation ?? provider.continuation ?? traits.continuation
+    traits.chatTemplate = continuation == nil ? provider.chatTemplate : chatTemplate
     if traits.tag == nil, traits.tier != .default { traits.tag = "\(providerName)/\(traits.tier.rawValue)" }
     return traits
   }

@@ -61,6 +61,9 @@ public struct EndpointTraits: Sendable, Equatable {
   public var nodeLife: Duration?
   /// How it is asked to carry on an answer that was cut; `nil`: not at all, as far as is known.
   public var continuation: Continuation?
+  /// How its model's conversations are written, where a chat can be carried on by a longer prompt; only beside
+  /// `.completion`.
+  public var chatTemplate: ChatTemplate?
   /// Members to be put into every request to this endpoint, each with a comma behind it; empty for most.
   public var extraMembersJSON: [UInt8] = []
 

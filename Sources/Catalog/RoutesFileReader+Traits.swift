@@ -12,6 +12,7 @@ extension RoutesFileReader {
   private static let inputs = ["text", "image", "audio", "file", "video"].map { ($0, InputModalities(name: $0) ?? []) }
   private static let continuations: [(String, Continuation?)] =
     Continuation.allCases.map { ($0.rawValue, $0) } + [("none", nil)]
+  private static let chatTemplates = ChatTemplate.allCases.map { ($0.rawValue, $0) }
   private static let longestTag = 128
 
   mutating func traits(_ fields: [String: YAMLEntry]) -> DeclaredTraits {
@@ -42,8 +43,24 @@ extension RoutesFileReader {
     traits.concurrency = count(fields["concurrency"], most: 1_000_000)
     traits.nodeLife = duration(
       fields["node_life"], least: .seconds(1), most: .seconds(365 * 86_400), bounds: "1s to 365d")
-    traits.continuation = word(fields["resume"], among: Self.continuations)
+    readContinuation(fields["resume"], into: &traits)
     return traits
+  }
+
+  /// `resume`: a word, or `{ completion: TEMPLATE }`.
+  private mutating func readContinuation(_ entry: YAMLEntry?, into traits: inout DeclaredTraits) {
+    guard let entry, case .map(let entries) = entry.value.content else {
+      traits.continuation = word(entry, among: Self.continuations)
+      return
+    }
+    let way = Continuation.completion.rawValue
+    let field = fields(entry.value, of: entry.key, known: [way])[way]
+    if entries.isEmpty {
+      let names = Wording.choice(Self.chatTemplates.map(\.0))
+      mistakes.error(entry.value.mark, "resume is empty; write { completion: TEMPLATE }, where TEMPLATE is \(names)")
+    }
+    traits.continuation = .completion
+    traits.chatTemplate = word(field, among: Self.chatTemplates)
   }
 
   /// A slug as clients name it in `order`, `only` and `ignore`, in lower case.

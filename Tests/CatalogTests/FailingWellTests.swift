@@ -72,6 +72,43 @@ struct FailingWellTests {
     #expect(table.route("chat")?.resumes == true)
   }
 
+  @Test("The template of a chat belongs to the word that it stands with")
+  func chatTemplates() throws {
+    let text = """
+      providers:
+        near: { base_url: "https://near.example/v1", resume: { completion: chatml } }
+      models:
+        story:
+          endpoints:
+            - { provider: near, price: { input: 1, output: 1 } }
+            - { provider: near, model: a, price: { input: 1, output: 1 }, resume: { completion: llama3 } }
+            - { provider: near, model: b, price: { input: 1, output: 1 }, resume: { completion: gemma } }
+            - { provider: near, model: c, price: { input: 1, output: 1 }, resume: completion }
+            - { provider: near, model: d, price: { input: 1, output: 1 }, resume: prefill }
+            - { provider: near, model: e, price: { input: 1, output: 1 }, resume: none }
+      routes:
+        chat: { models: [story], resume: true }
+      """
+    #expect(diagnose(text) == [])
+    let traits = try table(text).endpoints.map(\.traits)
+    #expect(traits.map(\.chatTemplate) == [.chatml, .llama3, .gemma, nil, nil, nil])
+    #expect(traits.map(\.continuation) == [.completion, .completion, .completion, .completion, .prefill, nil])
+  }
+
+  @Test(
+    "What the template of a chat cannot be",
+    arguments: [
+      ("{ completion: chatlm }", #"error: unknown completion "chatlm"; did you mean "chatml"?"#),
+      ("{ prefil: chatml }", #"error: unknown key "prefil" in resume"#),
+      ("{ completion: [chatml] }", "error: completion must be a single value, not a list"),
+      ("{}", "error: resume is empty; write { completion: TEMPLATE }, where TEMPLATE is chatml, llama3 or gemma"),
+    ])
+  func wrongChatTemplate(_ value: String, _ diagnostic: String) {
+    let found = diagnose(plainFile.replacing("output: 4 }", with: "output: 4 }, resume: \(value)"))
+    #expect(found.count == 1)
+    #expect(found.first?.contains(diagnostic) == true, "\(found)")
+  }
+
   @Test("A route that resumes while no endpoint says how is told what to write")
   func resumesNowhere() {
     #expect(
