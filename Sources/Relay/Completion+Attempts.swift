@@ -119,7 +119,7 @@ extension Completion {
     guard let key else { return refuseAdmitted(.noKey) }
     return .success(
       TakenStep(
-        step: step, target: targets.target(provider: provider, key: key, kind: kind), key: key,
+        step: step, target: targets.target(provider: provider, key: key, kind: continued?.scan.kind ?? kind), key: key,
         isProbe: admission == .probe, continued: continued))
   }
 
@@ -175,11 +175,12 @@ extension Completion {
       body.reserve(ready.length)
       connection.body.withSpan { bytes in form.splice(bytes, request) { body.append($0) } }
     }
+    let isRendered = ready.changed.map { $0.scan.kind != kind } ?? false
     let transfer = UpstreamTransfer(
       target: ready.target, attempt: (attempt.id.high, attempt.id.low), hop: hop + 1,
       body: body, source: attempt.sentBody,
       connectTimeout: Int(timeouts.connect.nanoseconds / 1_000_000),
-      wantsFreshConnection: attempt.step.needsFreshConnection, observer: attempt)
+      wantsFreshConnection: attempt.step.needsFreshConnection, observer: isRendered ? ChatFromText(attempt) : attempt)
     attempt.transfer = transfer
     let now = relay.loop.now
     if isStream {

@@ -5,11 +5,14 @@ import Wire
 extension Completion {
   /// The request that asks the endpoint at this place to go on behind what was delivered; `nil` where that cannot be.
   func continuation(at place: Int) -> (body: [UInt8], scan: RequestScan)? {
-    guard let carried, carried.canGoOn, let connection, let how = table.endpoints[place].traits.continuation else {
-      return nil
-    }
+    let traits = table.endpoints[place].traits
+    guard let carried, carried.canGoOn, let connection, let how = traits.continuation else { return nil }
+    let (text, generated) = (carried.delivered.text, carried.delivered.pieces)
     return connection.body.withSpan { body in
-      request.continued(body, by: carried.delivered.text, generated: carried.delivered.pieces, as: how)
+      if kind == .chatCompletions, let template = traits.chatTemplate {
+        return request.rendered(body, by: template, continuing: text, generated: generated)
+      }
+      return request.continued(body, by: text, generated: generated, as: how)
     }
   }
 
