@@ -28,6 +28,9 @@ import Testing
     #expect(
       converted(chunk(#"{"finish_reason":"length","text":"","stop_reason":7,"index":0}"#))
         == chat(#"{"finish_reason":"length","delta":{},"stop_reason":7,"index":0}"#))
+    #expect(
+      converted(chunk(#"{"index":0,"finish_reason":"stop","logprobs":null},{}"#))
+        == chat(#"{"index":0,"finish_reason":"stop","delta":{}},{"delta":{}}"#))
     let last = converted(chunk(#"{"text":"end","index":0,"finish_reason":"stop"}"#))
     #expect(last == chat(#"{"delta":{"content":"end"},"index":0,"finish_reason":"stop"}"#))
     let scan = try ChunkScan.scan(Array(last.utf8).span)

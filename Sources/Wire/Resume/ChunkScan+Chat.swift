@@ -46,9 +46,11 @@ extension ChunkScan {
   }
 
   private static func appendChoice(_ cursor: inout JSONCursor, to output: inout [UInt8]) throws(JSONFault) {
+    var hasDelta = false
     try appendObject(&cursor, to: &output) { (cursor, key, output) throws(JSONFault) in
       let value = try cursor.value()
       if cursor.matches(key, "logprobs") { return false }
+      if cursor.matches(key, "text") || cursor.matches(key, "delta") { hasDelta = true }
       guard cursor.matches(key, "text") else {
         append(cursor.bytes, key, value.range, to: &output)
         return true
@@ -61,6 +63,11 @@ extension ChunkScan {
       output.append(UInt8(ascii: "}"))
       return true
     }
+    if hasDelta { return }
+    // Clients read `delta` in every choice.
+    output.removeLast()
+    if output.last != UInt8(ascii: "{") { output.append(UInt8(ascii: ",")) }
+    JSONText.appendVerbatim(#""delta":{}}"#, to: &output)
   }
 
   /// Writes an object anew.
