@@ -28,6 +28,8 @@ final class Attempt: UpstreamObserver {
   var collected = ByteBuffer()
   var framer = EventStreamFramer()
   var tally = UsageTally()
+  /// The account had too little for this request, which says nothing of smaller ones.
+  private(set) var wasTooDear = false
   /// Content of it has gone to the client.
   var isServing = false
   /// How its answer joins what was delivered before, when it carries on a cut one.
@@ -88,10 +90,15 @@ final class Attempt: UpstreamObserver {
     self.head = head
     // An unstreamed answer's deadline runs on to its last byte.
     if completion.isStream || !isSuccess { deadlines.headers = nil }
-    // Of a 429 the whole is read first: what it asks for goes before what it reports.
+    // Of a 429 what it asks for goes before what it reports.
     if head.status != 429, let nanoseconds = head.limitedFor {
       completion.health.limit(
         endpoint: place, key: key, for: min(nanoseconds, Self.longestHint), now: completion.relay.loop.now)
+    }
+    if head.status == 429, let asked = askedWait(body: nil) {
+      // A floor from now on, whatever becomes of the rest.
+      completion.health.limit(
+        endpoint: place, key: key, for: Completion.floor(asked), now: completion.relay.loop.now)
     }
     guard isSuccess else {
       // Its body says why; it gets a moment to arrive.
@@ -221,6 +228,8 @@ final class Attempt: UpstreamObserver {
       // Some say with a 400 that the router's own account there is empty, and some with a 429.
       case 402: .providerSpent
       case 400..<500 where said.kind == .quota: .providerSpent
+      // A key that may not use one model may be good for others.
+      case 403 where said.isAboutModel: .providerNotFound
       case 401, 403: .providerAuth
       case 404: .providerNotFound
       case 408: .requestTimeout
@@ -229,13 +238,14 @@ final class Attempt: UpstreamObserver {
       case 503, 529: .overloaded
       default: .serverError
       }
-    completion.attemptFailed(self, failure, text, status: status, wait: askedWait(said))
+    wasTooDear = failure == .providerSpent && said.isAboutPrice
+    completion.attemptFailed(self, failure, text, status: status, wait: askedWait(body: said.retryDelay))
   }
 
   /// Nanoseconds that the provider asks to be left alone for, by its header or its words.
-  private func askedWait(_ said: ProviderError) -> UInt64? {
+  private func askedWait(body: UInt64?) -> UInt64? {
     RetryHint.delay(
-      milliseconds: head?.retryAfterMilliseconds, retryAfter: head?.retryAfter, body: said.retryDelay,
+      milliseconds: head?.retryAfterMilliseconds, retryAfter: head?.retryAfter, body: body,
       limits: head?.limitedFor, unixMilliseconds: completion.relay.loop.wallMilliseconds)
   }
 

@@ -102,7 +102,7 @@ extension Completion {
       continued = continuation(at: step.place)
       if continued == nil { return refuse(.noContinuation) }
     }
-    let isSound = step.charge == .unlessSound && health.isInGoodStanding(endpoint: step.place, now: now)
+    let isSound = step.charge == .unlessSound && health.isClosed(endpoint: step.place, now: now)
     let admission: EndpointHealth.Admission =
       step.isForced ? .granted : health.admit(endpoint: step.place, now: now)
     if admission == .refused { return refuse(.breaker) }
@@ -129,7 +129,10 @@ extension Completion {
     let attempt = Attempt(completion: self, id: relay.nextID(), step: taken.step, startedAt: relay.loop.now)
     attempt.key = taken.key
     attempt.isProbe = taken.isProbe
-    if taken.continued != nil, let carried { attempt.seam = Seam(delivered: carried.delivered.text) }
+    if taken.continued != nil, let carried {
+      let echoes = table.endpoints[place].traits.continuation == .echoedPrefill
+      attempt.seam = Seam(delivered: carried.delivered.text, echoes: echoes)
+    }
     attempt.step.tries.keys |= 1 << UInt64(min(taken.key, 63))
     var changed = taken.continued
     var isStripped = false

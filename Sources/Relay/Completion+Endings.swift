@@ -8,11 +8,7 @@ extension Completion {
   /// Every choice has finished: record it, then let the client see the end.
   func completeStream(_ attempt: Attempt) {
     guard attempt === current || attempt === rival, !attempt.isOver else { return }
-    // A cut answer may have been whole but for its end; as long as another endpoint can be asked, one that says so without
-    // a single token is not believed.
-    if attempt.tally.firstContentAt == nil, attempt.tally.isEmptyCompletion,
-      !machine.hasDeliveredContent || machine.hasUnaskedResume
-    {
+    if attempt.tally.firstContentAt == nil, attempt.tally.isEmptyCompletion, !isBelievedEnd(attempt) {
       return attempt.fail(.emptyCompletion, "it finished without a single token")
     }
     contentBegan(attempt)
@@ -35,6 +31,13 @@ extension Completion {
       connection.endStream()
     }
     linger(attempt)
+  }
+
+  /// A cut answer may have been whole but for its end. One that says so without a single token is believed only when no
+  /// other endpoint can be asked, and its usage shows that it has read what was delivered.
+  private func isBelievedEnd(_ attempt: Attempt) -> Bool {
+    guard machine.hasDeliveredContent, !machine.hasUnaskedResume, let carried else { return false }
+    return attempt.tally.usage?.input ?? 0 >= Int64(carried.delivered.pieces)
   }
 
   func completeUnstreamed(_ attempt: Attempt) {

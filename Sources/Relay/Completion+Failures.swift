@@ -25,7 +25,7 @@ extension Completion {
     if connection != nil {
       let circumstances = RelayStateMachine.Circumstances(
         elapsed: now &- attempt.startedAt, connectionWasStale: isStale, hasOtherKey: hasOtherKey(attempt, failure),
-        wait: wait, floor: wait ?? Self.unaskedWait, hasRival: other != nil, mayResume: carried?.canGoOn ?? false,
+        wait: wait, floor: Self.floor(wait), hasRival: other != nil, mayResume: carried?.canGoOn ?? false,
         jitter: jitter)
       next = self.next(machine.attemptFailed(attempt.step, failed, circumstances))
     }
@@ -81,13 +81,15 @@ extension Completion {
       health.record(
         endpoint: place, succeeded: false, scope: scope, wasProbe: attempt.isProbe, began: attempt.startedAt, now: now)
     }
+    if failure == .rateLimited {
+      // Not a fault, and not an outage: it says itself when it has room again.
+      health.limit(endpoint: place, key: attempt.key, for: Self.floor(wait), now: now)
+      return release()
+    }
     if connection == nil { return release() }
     switch failure {
-    case .rateLimited:
-      // Not a fault, and not an outage: it says itself when it has room again.
-      health.limit(endpoint: place, key: attempt.key, for: wait ?? Self.unaskedWait, now: now)
-      release()
     case .badRequest, .contentFilter, .contextLength, .staleConnection: release()
+    case .providerSpent where attempt.wasTooDear: release()
     case .providerAuth, .providerSpent:
       health.retire(endpoint: place, key: attempt.key, failure == .providerSpent ? .spent : .refused, now: now)
       // While another key is good, only this one is out.
@@ -98,8 +100,9 @@ extension Completion {
     }
   }
 
-  /// How long a key is left alone at an endpoint that says 429 and no more.
-  static let unaskedWait: UInt64 = 1_000_000_000
+  /// Nanoseconds that a key is left alone at an endpoint that said 429: what it asked for, but not so little that every
+  /// request runs into the next 429; a second when it asked for nothing.
+  static func floor(_ asked: UInt64?) -> UInt64 { max(asked ?? 1_000_000_000, 200_000_000) }
 
   /// An answer is on its way, or whole: the endpoint is sound.
   func vouch(for attempt: Attempt) {

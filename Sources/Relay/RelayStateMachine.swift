@@ -25,7 +25,7 @@ struct RelayStateMachine: ~Copyable {
   /// What a step costs of the route's retry budget.
   enum Charge: Equatable {
     case free
-    /// Nothing if its endpoint is in good standing: that is a fallback which nobody has to be protected from.
+    /// Nothing if its endpoint is in no outage: that is a fallback which nobody has to be protected from.
     case unlessSound
     case always
   }
@@ -221,6 +221,8 @@ struct RelayStateMachine: ~Copyable {
     }
     // It was asked although it was out: what is left of the budget is better spent elsewhere.
     let wasOut = step.isForced && step.reason != .staleConnection
+    let asked = circumstances.wait ?? 0
+    let mayTryAgain = circumstances.elapsed < Self.fastFailure && asked <= Self.longestWait && !step.tries.again
     switch Remedy(failure) {
     case .tell:
       return .giveUp(
@@ -231,7 +233,7 @@ struct RelayStateMachine: ~Copyable {
       contextFloor = max(contextFloor ?? 0, table.endpoints[step.place].context ?? Int(clamping: promptTokens))
       passed = passed.filter { fits($0) }
       return next(jitter: circumstances.jitter)
-    case .otherKey where circumstances.hasOtherKey:
+    case .otherKey where circumstances.hasOtherKey && step.reason != .retry:
       var step = step
       step.reason = .otherKey
       step.delay = 0
@@ -240,10 +242,10 @@ struct RelayStateMachine: ~Copyable {
     case .otherKey:
       guard failure.failure == .rateLimited else { return next(jitter: circumstances.jitter) }
       return afterRateLimit(step, circumstances)
-    case .again where circumstances.elapsed < Self.fastFailure && !step.tries.again && !wasOut:
+    case .again where mayTryAgain && !wasOut:
       var step = step
       step.reason = .retry
-      step.delay = circumstances.jitter
+      step.delay = max(circumstances.jitter, asked)
       step.needsFreshConnection = failure.failure == .truncated
       step.isForced = true
       step.charge = .always

@@ -20,7 +20,8 @@ enum CurlFailure {
   }
 
   private static func failure(_ code: CURLcode, _ transfer: UpstreamTransfer, _ reused: Bool) -> UpstreamEnd.Failure {
-    if transfer.responseBytes == 0, reused {
+    // A body that lies elsewhere is only gone back to for a second sending, so the connection was a re-used one.
+    if transfer.responseBytes == 0, reused || code == CURLE_SEND_FAIL_REWIND {
       switch code {
       case CURLE_ABORTED_BY_CALLBACK, CURLE_GOT_NOTHING, CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_SEND_FAIL_REWIND,
         CURLE_HTTP2, CURLE_HTTP2_STREAM:

@@ -401,8 +401,8 @@ def test_a_failure_of_the_second_does_not_hide_that_of_the_first(broken, words):
 
 
 def test_a_provider_that_repeats_the_prefill_is_joined_without_it(simulator, start_router, whole_text):
-  cases = {f"after-{tokens}": [cut_after(simulator, tokens), "sim-tokens-60-echo-prefill"] for tokens in (5, 23, 59)}
-  router = start_router(routes_of(simulator, cases))
+  cases = {f"after-{tokens}": [cut_after(simulator, tokens), "sim-tokens-60-echo-prefill"] for tokens in (1, 5, 23, 59)}
+  router = start_router(routes_of(simulator, cases, ways={"first": "prefill", "second": "echoed_prefill"}))
   for name in cases:
     _, stream = answer_of(router, request(name))
     resumed_once(stream, int(name.removeprefix("after-")), whole_text)

@@ -4,8 +4,8 @@ import Testing
 
 @Suite struct SeamTests {
   /// What the client gets of a resumed answer that comes in these pieces.
-  private func joined(_ delivered: String, _ pieces: [String]) -> String {
-    var seam = Seam(delivered: Array(delivered.utf8))
+  private func joined(_ delivered: String, _ pieces: [String], echoes: Bool = false) -> String {
+    var seam = Seam(delivered: Array(delivered.utf8), echoes: echoes)
     var output = Array(delivered.utf8)
     for piece in pieces {
       switch seam.take(Array(piece.utf8)) {
@@ -51,12 +51,12 @@ import Testing
       let rest = text[index...]
       let blanks = String(decoding: bytes[end...], as: UTF8.self)
       let core = String(decoding: bytes[min(bytes.span.leadingBlanks, end)..<end], as: UTF8.self)
-      var answers = [blanks + rest]
-      if core.utf8.count >= Seam.shortestEcho { answers += [sent + blanks + rest, core + blanks + rest] }
-      for answer in answers {
-        #expect(joined(delivered, [answer]) == text)
-        #expect(joined(delivered, answer.unicodeScalars.map { String($0) }) == text)
-        for _ in 0..<20 { #expect(joined(delivered, pieces(answer[...], &random)) == text) }
+      var answers = [(blanks + rest, false)]
+      if !core.isEmpty { answers += [(sent + blanks + rest, true), (core + blanks + rest, true)] }
+      for (answer, echoes) in answers {
+        #expect(joined(delivered, [answer], echoes: echoes) == text)
+        #expect(joined(delivered, answer.unicodeScalars.map { String($0) }, echoes: echoes) == text)
+        for _ in 0..<20 { #expect(joined(delivered, pieces(answer[...], &random), echoes: echoes) == text) }
       }
     }
   }
@@ -70,28 +70,28 @@ import Testing
 
   @Test func `an answer that begins as an echo and is none loses nothing`() {
     let delivered = "The train leaves the yard. "
-    #expect(joined(delivered, ["The train", " leaves", " later"]) == delivered + "The train leaves later")
+    func joined(_ pieces: String...) -> String { self.joined(delivered, pieces, echoes: true) }
+    #expect(joined("The train", " leaves", " later") == delivered + "The train leaves later")
     // It ends while it is still undecided.
-    #expect(joined(delivered, ["The train", " leaves"]) == delivered + "The train leaves")
-    #expect(joined(delivered, [" ", "The train"]) == delivered + "The train")
+    #expect(joined("The train", " leaves") == delivered + "The train leaves")
+    #expect(joined(" ", "The train") == delivered + "The train")
   }
 
-  @Test func `a short text is not taken for an echo`() {
-    #expect(joined("fifteen bytes!!", ["fifteen bytes!! more"]) == "fifteen bytes!!fifteen bytes!! more")
-    #expect(joined("sixteen bytes !!", ["sixteen bytes !! more"]) == "sixteen bytes !! more")
-    // Blanks do not make it longer.
-    #expect(joined("a" + String(repeating: " ", count: 20), ["a b"]) == "a" + String(repeating: " ", count: 20) + "a b")
+  @Test func `what repeats itself is no echo unless the server is known to have one`() {
+    #expect(joined("ha ha ha", [" ha ha ha", " end"]) == "ha ha ha ha ha ha end")
+    #expect(joined("====================", ["====================", "\n"]) == String(repeating: "=", count: 40) + "\n")
+    #expect(joined("Hello Bob", ["Hello Bob, hi"], echoes: true) == "Hello Bob, hi")
   }
 
   @Test func `texts are forwarded as they are once the seam is done`() {
-    var plain = Seam(delivered: Array("Hello".utf8))
+    var plain = Seam(delivered: Array("Hello".utf8), echoes: false)
     #expect(plain.isDone)
     #expect(plain.take(Array("!".utf8)) == .forward)
-    var seam = Seam(delivered: Array("The train leaves the yard".utf8))
+    var seam = Seam(delivered: Array("The train leaves the yard".utf8), echoes: true)
     #expect(!seam.isDone)
     #expect(seam.take(Array(" at".utf8)) == .forward)
     #expect(seam.isDone)
-    var held = Seam(delivered: Array("The train leaves the yard".utf8))
+    var held = Seam(delivered: Array("The train leaves the yard".utf8), echoes: true)
     #expect(held.take(Array("The ".utf8)) == .drop)
     #expect(!held.isDone)
     #expect(held.take(Array("whistle".utf8)) == .replace(text: Array("The whistle".utf8)))
@@ -99,7 +99,7 @@ import Testing
   }
 
   @Test func `the last text lets go of what was kept`() {
-    var seam = Seam(delivered: Array("The train leaves the yard".utf8))
+    var seam = Seam(delivered: Array("The train leaves the yard".utf8), echoes: true)
     #expect(seam.take(Array("The ".utf8)) == .drop)
     #expect(seam.take(Array("train".utf8), isLast: true) == .replace(text: Array("The train".utf8)))
   }

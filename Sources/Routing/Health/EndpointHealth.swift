@@ -101,6 +101,14 @@ public final class EndpointHealth: Sendable {
       && limitedFor(endpoint: endpoint, now: now) == 0
   }
 
+  /// Whether it is in no outage and some key is free; a failure may be outstanding.
+  public func isClosed(endpoint: Int, now: UInt64) -> Bool {
+    guard cells.indices.contains(endpoint) else { return true }
+    let cell = cells[endpoint]
+    return !cell.breaker.breaker.isInOutage && !cell.provider.breaker.breaker.isInOutage
+      && limitedFor(endpoint: endpoint, now: now) == 0
+  }
+
   /// What an attempt taught. A client that left teaches nothing and is not reported here.
   ///
   /// - Parameters:

@@ -141,6 +141,7 @@ extension ChunkScan {
     guard value.kind == .string, cursor.isFilled(value) else { return nil }
     let text = value.range.lowerBound + 1..<value.range.upperBound - 1
     if cursor.bytes.equals(text, "stop") { return .stop }
+    if cursor.bytes.equals(text, "null") { return nil }
     if cursor.bytes.equals(text, "length") { return .length }
     if cursor.bytes.equals(text, "tool_calls") || cursor.bytes.equals(text, "function_call") { return .toolCalls }
     if cursor.bytes.equals(text, "content_filter") { return .contentFilter }

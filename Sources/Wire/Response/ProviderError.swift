@@ -152,6 +152,20 @@ public struct ProviderError: Sendable, Equatable {
     return scalars.isEmpty ? nil : String(scalars)
   }
 
+  /// Whether it speaks of the model that was asked for, not of the key.
+  public var isAboutModel: Bool {
+    if code?.lowercased().contains("model") == true { return true }
+    let words = message?.lowercased() ?? ""
+    return ["access to model", "access to the model", "model not found", "model does not exist", "use this model"]
+      .contains { words.contains($0) }
+  }
+
+  /// Whether money would suffice for a smaller request (OpenRouter: "requires more credits, or fewer max_tokens").
+  public var isAboutPrice: Bool {
+    let words = message?.lowercased() ?? ""
+    return words.contains("max_tokens") || words.contains("can only afford")
+  }
+
   /// The HTTP status, 400 to 599, that its code or type names or means; nil when they tell none. It is for errors inside
   /// a response of status 200.
   public var status: Int? {

@@ -28,14 +28,6 @@ public struct DeliveredText: Sendable {
     pieces += 1
   }
 
-  /// Adds text that has gone to the client in another form than it came: what a ``Seam`` let through.
-  public mutating func add(text piece: [UInt8]) {
-    guard isPlain, !piece.isEmpty else { return }
-    guard piece.count <= Self.limit - text.count else { return giveUp() }
-    text += piece
-    pieces += 1
-  }
-
   private mutating func giveUp() {
     isPlain = false
     text = []

@@ -3,12 +3,9 @@
 ///
 /// Two things stand at such a seam. The blanks at the end of what was delivered were not sent along, since chat
 /// templates trim them away: an answer that begins with them, or with some of them, repeats them. And some servers
-/// begin with the whole text that they were given: that is left out when it comes back byte by byte, and is long enough
-/// not to be a coincidence.
+/// begin with the whole text that they were given. Whether one does is declared, not guessed: rulers and refrains go on with
+/// what they were.
 public struct Seam: Sendable {
-  /// How long a repeated text must be to be taken for an echo, in bytes.
-  public static let shortestEcho = 16
-
   /// What becomes of an event's text.
   public enum Verdict: Sendable, Equatable {
     /// It goes to the client as it is.
@@ -35,12 +32,14 @@ public struct Seam: Sendable {
   private var kept: [UInt8] = []
   private var state: State
 
-  /// - Parameter delivered: the text that the client has got, of this answer and unescaped.
-  public init(delivered: [UInt8]) {
+  /// - Parameters:
+  ///   - delivered: the text that the client has got, of this answer and unescaped.
+  ///   - echoes: the new attempt's server begins with the text that it was given.
+  public init(delivered: [UInt8], echoes: Bool) {
     self.delivered = delivered
     end = delivered.span.countWithoutTrailingBlanks
     start = min(delivered.span.leadingBlanks, end)
-    state = end - start >= Self.shortestEcho ? .echo(whole: true, trimmed: true) : .blanks(0)
+    state = echoes && start < end ? .echo(whole: true, trimmed: true) : .blanks(0)
     if case .blanks = state, end == delivered.count { state = .done }
   }
 
