@@ -114,7 +114,7 @@ struct FailingWellTests {
     #expect(
       diagnose(plainFile + "\n    resume: true") == [
         #"routes.yaml:14:5: warning: no endpoint of route "chat" says how it carries a cut answer on; write resume: "#
-          + "prefill, continue_final_message or completion at a provider or an endpoint"
+          + "prefill, echoed_prefill, continue_final_message or completion at a provider or an endpoint"
       ])
     #expect(diagnose(plainFile + "\n    resume: false") == [])
     let able = plainFile.replacing("output: 4 }", with: "output: 4 }, resume: prefill")
