@@ -129,16 +129,19 @@ class Router(Program):
     assert answer.returncode == 0, f"{' '.join(map(str, command))}: {answer.stderr}"
     return json.loads(answer.stdout)
 
-  def ledger_rows(self, at_least=1, seconds=15, where=lambda row: True):
-    """The ledger's rows, oldest first, once at least so many of them are there and every attempt is settled."""
+  def ledger_rows(self, at_least=1, seconds=15, where=lambda row: True, completions=0):
+    """The ledger's rows, oldest first, once at least so many of them are there, the last ones of at least so many
+    completions among them, and every attempt is settled."""
     rows = []
 
     def settled():
       nonlocal rows
       rows = sorted(filter(where, self.usage_rows()), key=lambda row: row["attempt_id"])
-      return len(rows) >= at_least and all(row["outcome"] != "open" for row in rows)
+      return (len(rows) >= at_least and sum(row["final"] for row in rows) >= completions
+              and all(row["outcome"] != "open" for row in rows))
 
-    wait_until(settled, lambda: f"{len(rows)} rows of {at_least}, the last: {rows[-3:]}", seconds, every=0.1)
+    wait_until(settled, lambda: f"{len(rows)} rows, {sum(row['final'] for row in rows)} of them final, of {at_least} and "
+               f"{completions}; the last: {rows[-3:]}", seconds, every=0.1)
     return rows
 
 

@@ -144,7 +144,7 @@ def check_cuts(router, cuts, first_content):
     if fault:
       faults.append(f"cut at {cut}: {fault}")
 
-  rows = router.ledger_rows(at_least=len(cuts), seconds=60)
+  rows = router.ledger_rows(completions=len(cuts), seconds=60)
   assert {row["model"] for row in rows} == set(seen)
   for row in rows:
     found = (row["outcome"], row["output_source"], row["output_tokens"])

@@ -102,7 +102,7 @@ def test_reloads_under_load_fail_no_request_and_cut_no_stream(simulator, start_r
   cut = [reply for reply in streams if not reply.is_served_whole]
   assert not cut, f"{len(cut)} of {len(streams)} were cut, the first: {cut[0].status} {cut[0].body[-300:]}"
   assert len(requests) > 150 * took and len(streams) >= STREAMS
-  rows = router.ledger_rows(len(requests) + len(streams))
+  rows = router.ledger_rows(completions=len(requests) + len(streams))
   assert len(rows) == len(requests) + len(streams)
   assert {row["outcome"] for row in rows} == {"completed"}
   assert {row["provider"] for row in rows} == {"quick", "slow", "second"}, "both files have served"

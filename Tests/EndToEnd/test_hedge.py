@@ -59,7 +59,7 @@ def ask_fleet(router, count, at_once=AT_ONCE):
 def first_tokens(router):
   """Seconds to the first token, once the router knows what is usual."""
   ask_fleet(router, WARM_UP)
-  known = len(router.ledger_rows(WARM_UP))
+  known = len(router.ledger_rows(completions=WARM_UP))
   # What is known is worked out anew once in a while.
   def hedges():
     ask_fleet(router, 20, 4)
@@ -111,7 +111,7 @@ def test_stragglers_no_longer_decide_the_slowest_first_tokens(binary, tmp_path, 
         routes_of(providers_of(pair), {"m": [("first", FLEET), ("second", FLEET)]}, hedge), name)
       router.hedges = hedge is not None
       times = first_tokens(router)
-      rows = router.ledger_rows(WARM_UP + REQUESTS)
+      rows = router.ledger_rows(completions=WARM_UP + REQUESTS)
       hedges = check_pairs(rows, pair, is_close=name == "quantile")
       assert all(row["cost_nanousd"] is not None for row in rows)
       lost = sum(row["cost_nanousd"] for row in rows if row["failure"] == "hedge_lost")

@@ -135,7 +135,7 @@ def test_while_a_provider_is_away_everybody_is_served_and_it_is_left_alone(start
   answers = asyncio.run(load())
   statuses = collections.Counter(answer.status for answer in answers)
   assert statuses == {200: len(answers)}, statuses
-  rows = router.ledger_rows(len(answers))
+  rows = router.ledger_rows(completions=len(answers))
   failed = [row for row in rows if row["provider"] == "flapping" and row["outcome"] != "completed"]
   away = [row for row in failed if row["failure"] != "stale_connection"]
   # What the ledger calls a row's moment is the wall clock in milliseconds, part of its id.
@@ -159,7 +159,7 @@ def test_the_last_candidate_is_never_given_up(start_simulator, start_router):
   router = start_router(routes_of({"only": simulator.provider()}, [("only", "sim-tokens-5-percent-50-503")]))
   bodies = [request()] * (1000 if FULL else 300)
   answers = asyncio.run(ask_all(router.port, bodies, 8))
-  rows = router.ledger_rows(len(bodies))
+  rows = router.ledger_rows(completions=len(bodies))
   served = sum(answer.status == 200 for answer in answers)
   print(f"{served} of {len(bodies)} served, by {len(rows)} attempts")
   assert served >= 0.49 * len(bodies)
@@ -203,7 +203,7 @@ def test_a_kept_connection_that_dies_is_never_seen_by_a_client(start_simulator, 
             if answer.status != 200 or b'"error"' in answer.body or b'"finish_reason":"stop"' not in answer.body]
   assert not errors, f"{len(errors)} errors: {errors[:3]}"
 
-  rows = router.ledger_rows(STALE_REQUESTS, seconds=30)
+  rows = router.ledger_rows(completions=STALE_REQUESTS, seconds=30)
   by_id = {row["attempt_id"]: row for row in rows}
   dispatched = [each["attempt"] for each in received(simulator)]
   ended = {each["attempt"]: each for each in simulator.attempts() if each["event"] == "ended"}
@@ -273,7 +273,7 @@ def test_a_provider_that_vanishes_is_noticed_by_the_deadlines(start_simulator, s
   for body, late in seconds.values():
     assert b"[DONE]" not in body and b'"finish_reason":"error"' in body
     assert 0.9 < late < 2.5
-  rows = router.ledger_rows(warm + streams + 40)
+  rows = router.ledger_rows(completions=40 + streams + 40)
   outcomes = collections.Counter(
     (row["outcome"], row["failure"]) for row in rows if row["provider"] == "vanishing")
   print(f"streams ended {max(late for _, late in seconds.values()):.2f} s after it vanished, others answered after "

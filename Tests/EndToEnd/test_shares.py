@@ -70,7 +70,7 @@ def test_no_request_without_content_fails_when_the_cheap_engine_is_killed(engine
   print(f"{cut} of {total} streams were cut in the middle")
   assert cut <= CLIENTS, "only what ran on the killed engine at that moment"
 
-  rows = router.ledger_rows(at_least=total)
+  rows = router.ledger_rows(completions=total)
   completed = [row for row in rows if row["outcome"] == "completed"]
   assert len(completed) == total - cut
   assert sum(row["outcome"] == "interrupted" for row in rows) == cut
