@@ -397,7 +397,7 @@ def test_a_dead_kept_connection_is_a_recorded_attempt_and_no_error(
       for _ in range(count):
         client.send(request_bytes(CHAT, request("chat", is_streamed)))
         assert_whole_answer(client.read_answer(), is_streamed, "stop")
-    rows = router.ledger_rows(at_least=count)
+    rows = router.ledger_rows(completions=count)
     dispatched = [attempt["attempt"] for attempt in simulator.attempts() if attempt["event"] == "received"]
   finally:
     simulator.stop()

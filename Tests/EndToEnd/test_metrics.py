@@ -101,7 +101,7 @@ def loaded(binary, simulator, run_folder):
     for status, body, count in REFUSALS:
       for _ in range(count):
         assert ask(router.port, CHAT, message | body).status == status
-    rows = router.ledger_rows(at_least=17 + 1)
+    rows = router.ledger_rows(completions=sum(count for count, _ in LOAD.values()))
     def whole():
       page = page_of(router)
       return page if page.sum("pointsman_attempts_total") >= len(rows) else None
