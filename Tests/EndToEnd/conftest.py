@@ -155,7 +155,8 @@ class Engine(Program):
     self.arguments = ["--layers", layers, "--api-key", ENGINE_KEY, *arguments]
     self.operator = httpx.Client(
       base_url=f"http://127.0.0.1:{self.port}", headers={"Authorization": f"Bearer {ENGINE_KEY}"}, timeout=10,
-      trust_env=False)
+      # An engine that was killed and started again knows nothing of kept connections.
+      limits=httpx.Limits(max_keepalive_connections=0), trust_env=False)
 
   def start(self):
     # The first start of all may have to compile the engine.
