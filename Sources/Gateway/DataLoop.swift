@@ -45,7 +45,7 @@ final class DataLoop: RoundDriver, TimerTarget {
     server = try Server(
       loop: loop, host: configuration.host, port: configuration.port, limits: admission.serverLimits,
       handler: gateway, tls: configuration.tls,
-      farewell: ErrorResponse(tooMany: .connections(admission.connections.limit)).farewell,
+      farewell: gateway.farewell,
       isDurable: { journal.pendingBytes == 0 })
     retryTimer = loop.addTimer(self)
     loop.driver = self
@@ -65,6 +65,7 @@ final class DataLoop: RoundDriver, TimerTarget {
       relay.adopt(snapshot)
       gateway.adopt(snapshot.table)
       server.tls = tls
+      server.farewell = gateway.farewell
     case .know(let knowledge, let table):
       relay.adopt(knowledge, of: table)
     case .drain:

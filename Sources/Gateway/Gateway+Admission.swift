@@ -7,6 +7,9 @@ import HTTP
 /// slow to send its body keeps nobody else out; its body counts among the bytes of bodies meanwhile. It is given back when
 /// the response is whole or the connection gone.
 extension Gateway {
+  /// What those are sent who come when there is no room even to read what they want.
+  var farewell: [UInt8] { ErrorResponse(tooMany: .connections(admission.connections.limit)).farewell }
+
   /// What a request is told by its head when there is no room for it now.
   func lackOfRoom(for key: String) -> ErrorResponse? {
     if !admission.completions.hasRoom() { return ErrorResponse(tooMany: .completions(admission.completions.limit)) }

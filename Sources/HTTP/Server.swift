@@ -23,7 +23,7 @@ public final class Server: PollTarget, TimerTarget {
   /// Answers whether records up to a mark are durable; terminal bytes wait for it.
   private let isDurable: () -> Bool
   /// What a connection is sent that is not even read, before it is closed; TLS clients cannot be told.
-  private let farewell: [UInt8]
+  public var farewell: [UInt8]
   /// Connections at hand that were accepted beyond the bound, and those so far that were not even read.
   private var surplusCount = 0
   public private(set) var turnedAway: UInt64 = 0

@@ -95,7 +95,7 @@ final class Attempt: UpstreamObserver {
       completion.health.limit(
         endpoint: place, key: key, for: min(nanoseconds, Self.longestHint), now: completion.relay.loop.now)
     }
-    if head.status == 429, let asked = askedWait(body: nil) {
+    if head.status == 429, let asked = askedWait(body: nil, limits: nil) {
       // A floor from now on, whatever becomes of the rest.
       completion.health.limit(
         endpoint: place, key: key, for: Completion.floor(asked), now: completion.relay.loop.now)
@@ -239,14 +239,14 @@ final class Attempt: UpstreamObserver {
       default: .serverError
       }
     wasTooDear = failure == .providerSpent && said.isAboutPrice
-    completion.attemptFailed(self, failure, text, status: status, wait: askedWait(body: said.retryDelay))
+    completion.attemptFailed(self, failure, text, status: status, wait: askedWait(body: said.retryDelay, limits: head?.limitedFor))
   }
 
   /// Nanoseconds that the provider asks to be left alone for, by its header or its words.
-  private func askedWait(body: UInt64?) -> UInt64? {
+  private func askedWait(body: UInt64?, limits: UInt64?) -> UInt64? {
     RetryHint.delay(
       milliseconds: head?.retryAfterMilliseconds, retryAfter: head?.retryAfter, body: body,
-      limits: head?.limitedFor, unixMilliseconds: completion.relay.loop.wallMilliseconds)
+      limits: limits, unixMilliseconds: completion.relay.loop.wallMilliseconds)
   }
 
   /// What the provider said of its failure, without what may be a key: some repeat the one that they were sent.
@@ -314,7 +314,7 @@ final class Attempt: UpstreamObserver {
 
   /// The counts and their cost, within the ledger's bounds.
   ///
-  /// - Parameter isLoser: its provider will not say what it counted, but charges the prompt: that is estimated.
+  /// - Parameter isLoser: its provider will not say what it counted, but charges it: that is estimated.
   func metered(_ outcome: Outcome, isLoser: Bool = false) -> AttemptSettled {
     var record = AttemptSettled(id: id, outcome: outcome)
     tally.fill(&record, of: completion.request, carriedBytes: completion.carried?.bytesBefore ?? 0)
@@ -322,8 +322,9 @@ final class Attempt: UpstreamObserver {
       record.usage.input = completion.asked.question.promptTokens
       record.inputSource = .estimated
       if record.usage.output == nil {
-        record.usage.output = tally.observedOutput
-        record.outputSource = .observed
+        // Nothing of it was seen; what was made by then is little.
+        record.usage.output = 0
+        record.outputSource = .estimated
       }
     }
     record = record.bounded

@@ -80,7 +80,11 @@ final class Completion: Exchange, TimerTarget {
       decision = relay.selection.decide(asked.question, using: &relay.random)
     }
     machine = RelayStateMachine(plan: decision.plan, table: table, promptTokens: asked.question.promptTokens)
-    if resumes ?? table.routes[asked.question.route].resumes, request.isResumable { carried = CarriedAnswer() }
+    if resumes ?? table.routes[asked.question.route].resumes, request.isResumable,
+      decision.plan.endpoints.contains(where: { table.endpoints[$0].traits.continuation != nil })
+    {
+      carried = CarriedAnswer()
+    }
   }
 
   func start() {

@@ -1,4 +1,5 @@
-/// Walks over the members of one JSON object, or the elements of one array, values unread. Lenient: it finds ends, it does not validate.
+/// Walks over the members of one JSON object, or the elements of one array, values unread. Lenient: it finds ends, it does
+/// not validate.
 struct JSONMembers {
   private var at: Int
   private let end: Int
@@ -13,21 +14,7 @@ struct JSONMembers {
 
   /// The next member: what is between the quotes of its key, and its value whole; `nil` at the end or at nonsense.
   mutating func next(_ bytes: Span<UInt8>) -> (key: Range<Int>, value: Range<Int>)? {
-    skipBlank(bytes)
-    guard at < end, !isComplete else { return nil }
-    if !isOpen {
-      guard bytes[at] == UInt8(ascii: "{") else { return nil }
-      isOpen = true
-      at += 1
-    } else if bytes[at] == UInt8(ascii: ",") {
-      at += 1
-    }
-    skipBlank(bytes)
-    guard at < end else { return nil }
-    if bytes[at] == UInt8(ascii: "}") {
-      isComplete = true
-      return nil
-    }
+    guard enter(bytes, UInt8(ascii: "{"), UInt8(ascii: "}")) else { return nil }
     guard bytes[at] == UInt8(ascii: "\""), let quoted = string(bytes) else { return nil }
     skipBlank(bytes)
     guard at < end, bytes[at] == UInt8(ascii: ":") else { return nil }
@@ -39,22 +26,24 @@ struct JSONMembers {
 
   /// The next element of an array, whole; `nil` at the end or at nonsense.
   mutating func nextElement(_ bytes: Span<UInt8>) -> Range<Int>? {
+    enter(bytes, UInt8(ascii: "["), UInt8(ascii: "]")) ? value(bytes) : nil
+  }
+
+  /// Goes to where the next member or element begins; false at the end or at nonsense.
+  private mutating func enter(_ bytes: Span<UInt8>, _ opening: UInt8, _ closing: UInt8) -> Bool {
     skipBlank(bytes)
-    guard at < end, !isComplete else { return nil }
+    guard at < end, !isComplete else { return false }
     if !isOpen {
-      guard bytes[at] == UInt8(ascii: "[") else { return nil }
+      guard bytes[at] == opening else { return false }
       isOpen = true
       at += 1
     } else if bytes[at] == UInt8(ascii: ",") {
       at += 1
     }
     skipBlank(bytes)
-    guard at < end else { return nil }
-    if bytes[at] == UInt8(ascii: "]") {
-      isComplete = true
-      return nil
-    }
-    return value(bytes)
+    guard at < end else { return false }
+    isComplete = bytes[at] == closing
+    return !isComplete
   }
 
   private mutating func skipBlank(_ bytes: Span<UInt8>) {

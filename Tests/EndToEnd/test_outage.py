@@ -252,15 +252,17 @@ def test_a_provider_that_vanishes_is_noticed_by_the_deadlines(start_simulator, s
     """A stream, from its start until it ends; the seconds since the provider was stopped."""
     with httpx.stream("POST", f"{router.url}/chat/completions", json=request(stream=True), timeout=30,
                       trust_env=False) as answer:
-      body = b"".join(answer.iter_raw())
+      body = b""
+      for piece in answer.iter_raw():
+        body += piece
+        streaming.add(number)
     seconds[number] = (body, time.monotonic() - stopped["at"])
 
-  stopped = {}
+  stopped, streaming = {}, set()
   threads = [threading.Thread(target=read, args=(number,)) for number in range(streams)]
   for thread in threads:
     thread.start()
-  wait_until(lambda: len(received(vanishing)) == streams, "the streams did not begin")
-  time.sleep(0.3)
+  wait_until(lambda: len(streaming) == streams, "the streams did not begin")
   vanishing.process.send_signal(signal.SIGSTOP)
   stopped["at"] = time.monotonic()
   # Whoever comes now is served by the other, some of them after a deadline.

@@ -120,13 +120,18 @@ def test_a_refusal_reads_no_body(simulator, start_router):
     assert sent < 12 * MIB, "what the sockets hold, and no more"
 
 
+def received_bytes(router):
+  page = httpx.get(f"{router.admin_url}/metrics", trust_env=False, timeout=10).text
+  return sum(float(line.split()[-1]) for line in page.splitlines() if line.startswith("pointsman_received_bytes_total"))
+
+
 def test_bodies_that_are_held_are_bounded(simulator, start_router):
   limits = {"max_body": "64KiB", "limits": {"bodies": "96KiB"}}
   router = start_router(routes_to(simulator, "sim-tokens-3", listeners=limits))
   head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
   with RawClient(router.port) as first, RawClient(router.port) as second:
     first.send(head + b"Content-Length: 60000\r\n\r\n{" + b" " * 50_000)
-    time.sleep(0.2)
+    wait_until(lambda: received_bytes(router) > 50_000, "the first body does not arrive", 5)
     second.send(head + b"Content-Length: 50000\r\n\r\n{")
     answer = second.read_answer()
     assert (answer.status, answer.field("retry-after")) == (503, "1"), answer.body
