@@ -239,7 +239,8 @@ final class Attempt: UpstreamObserver {
       default: .serverError
       }
     wasTooDear = failure == .providerSpent && said.isAboutPrice
-    completion.attemptFailed(self, failure, text, status: status, wait: askedWait(body: said.retryDelay, limits: head?.limitedFor))
+    completion.attemptFailed(
+      self, failure, text, status: status, wait: askedWait(body: said.retryDelay, limits: head?.limitedFor))
   }
 
   /// Nanoseconds that the provider asks to be left alone for, by its header or its words.
